@@ -1,0 +1,268 @@
+import CEpoll
+import Dispatch
+import Glibc
+import HeapModule
+import Synchronization
+
+/// One thread that waits on epoll and owns everything its descriptors belong to.
+///
+/// The loop runs on a serial `DispatchQueue` for the life of the process and is, at the same time,
+/// the executor of the tasks that serve its descriptors: parse, handler, query, remote call and
+/// answer all happen on one thread, without a lock and without a hop. Everything but `enqueue`,
+/// `execute`, `start` and `stop` may be called on the loop's own thread only.
+///
+/// A turn is: wait, hand out readiness, run due timers, run jobs, run what was asked for
+/// `beforeWaiting`. (The shape follows Redis' `ae.c`.)
+package final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable {
+  // @unchecked: `inbox` is guarded by its mutex; all else is touched on the loop's thread alone.
+
+  /// Events taken from one wait; more stay in the kernel for the next.
+  private static let eventsPerWaitMax = 256
+  /// Jobs run between two waits, so that tasks that keep yielding cannot starve the descriptors.
+  private static let jobsPerTurnMax = 4096
+
+  /// Position in its `EventLoopGroup`, from 0.
+  package let index: Int
+  /// CLOCK_MONOTONIC as it was when the current turn began.
+  package private(set) var now = MonotonicTime.now()
+
+  private let queue: DispatchQueue
+  private let epoll: Int32
+  private let wakeUp: Int32
+  private let events: UnsafeMutablePointer<epoll_event>
+  private var cancelled: [DescriptorWatch] = []
+  private var timers = Heap<TimerEntry>()
+  private var timersScheduled: UInt64 = 0
+  private var jobs: [UnownedJob] = []
+  private var nextJob = 0
+  private var closing: [() -> Void] = []
+  private var isRunning = false
+
+  private struct Inbox {
+    var jobs: [UnownedJob] = []
+    var actions: [@Sendable () -> Void] = []
+    var isSignalled = false
+    var isStopped = false
+  }
+  private let inbox = Mutex(Inbox())
+
+  package init(index: Int = 0) {
+    self.index = index
+    queue = DispatchQueue(label: "event-loop-\(index)")
+    epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+    wakeUp = eventfd(0, Int32(EFD_NONBLOCK) | Int32(EFD_CLOEXEC))
+    precondition(epoll >= 0 && wakeUp >= 0, "no descriptors left for an event loop: errno \(errno)")
+    events = .allocate(capacity: Self.eventsPerWaitMax)
+    var event = epoll_event()
+    event.events = Readiness.readable.rawValue
+    event.data.ptr = nil
+    let added = epoll_ctl(epoll, EPOLL_CTL_ADD, wakeUp, &event)
+    precondition(added == 0, "epoll_ctl refused the wake-up descriptor: errno \(errno)")
+  }
+
+  deinit {
+    close(epoll)
+    close(wakeUp)
+    events.deallocate()
+  }
+
+  /// The loop whose thread this is; nil elsewhere.
+  package static var current: EventLoop? {
+    guard let loop = cepoll_current_loop() else { return nil }
+    return Unmanaged<EventLoop>.fromOpaque(loop).takeUnretainedValue()
+  }
+
+  package var isCurrent: Bool {
+    cepoll_current_loop() == Unmanaged.passUnretained(self).toOpaque()
+  }
+
+  // MARK: Life
+
+  /// Begins to run; returns at once. To be called once.
+  package func start() {
+    queue.async { self.run() }
+  }
+
+  /// Ends the loop after its present turn. Tasks still suspended on it never resume, so this is for
+  /// the end of a process or a test.
+  package func stop() {
+    inbox.withLock { $0.isStopped = true }
+    signal()
+  }
+
+  private func run() {
+    cepoll_set_current_loop(Unmanaged.passUnretained(self).toOpaque())
+    isRunning = true
+    while isRunning { turn() }
+    cepoll_set_current_loop(nil)
+  }
+
+  // MARK: Work from anywhere
+
+  package func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    if isCurrent {
+      jobs.append(job)
+      return
+    }
+    let mustSignal = inbox.withLock { inbox in
+      inbox.jobs.append(job)
+      defer { inbox.isSignalled = true }
+      return !inbox.isSignalled
+    }
+    if mustSignal { signal() }
+  }
+
+  /// Runs `action` on the loop's thread: at once when called there, else in its next turn.
+  package func execute(_ action: @escaping @Sendable () -> Void) {
+    if isCurrent { return action() }
+    let mustSignal = inbox.withLock { inbox in
+      inbox.actions.append(action)
+      defer { inbox.isSignalled = true }
+      return !inbox.isSignalled
+    }
+    if mustSignal { signal() }
+  }
+
+  package func asUnownedSerialExecutor() -> UnownedSerialExecutor {
+    UnownedSerialExecutor(ordinary: self)
+  }
+
+  package func checkIsolated() {
+    precondition(isCurrent, "not on event loop \(index)")
+  }
+
+  // MARK: Descriptors and timers (on the loop's thread)
+
+  /// Adds a non-blocking descriptor to the epoll set. The loop keeps `handler` until the watch is
+  /// cancelled.
+  package func watch(
+    _ descriptor: Int32, for interest: Readiness, handler: any DescriptorHandler
+  ) -> DescriptorWatch {
+    let watch = DescriptorWatch(
+      descriptor: descriptor, interest: interest, handler: handler, loop: self)
+    _ = Unmanaged.passRetained(watch)  // released when its cancellation is buried
+    control(EPOLL_CTL_ADD, watch)
+    return watch
+  }
+
+  /// Runs `action` on this loop once `delay` has passed (resolution: a millisecond, never early).
+  @discardableResult
+  package func schedule(after delay: Duration, _ action: @escaping () -> Void) -> LoopTimer {
+    // The turn's own time may be old by now: a delay counts from the present.
+    let timer = LoopTimer(deadline: MonotonicTime.now() + delay, action: action)
+    timersScheduled += 1
+    timers.insert(
+      TimerEntry(deadline: timer.deadline, sequence: timersScheduled, timer: timer))
+    return timer
+  }
+
+  /// Runs `action` once, at the end of the present turn: after the events and the jobs of this turn,
+  /// before the next wait. For what is worth doing once for many (flushing a pipeline).
+  package func beforeWaiting(_ action: @escaping () -> Void) {
+    closing.append(action)
+  }
+
+  func control(_ operation: Int32, _ watch: DescriptorWatch) {
+    var event = epoll_event()
+    event.events = watch.interest.rawValue
+    event.data.ptr = Unmanaged.passUnretained(watch).toOpaque()
+    let result = epoll_ctl(epoll, operation, watch.descriptor, &event)
+    precondition(result == 0, "epoll_ctl \(operation) on \(watch.descriptor): errno \(errno)")
+  }
+
+  func remove(_ watch: DescriptorWatch) {
+    // Fails if the descriptor is closed already, which removed it as well.
+    _ = epoll_ctl(epoll, EPOLL_CTL_DEL, watch.descriptor, nil)
+    cancelled.append(watch)
+  }
+
+  // MARK: A turn
+
+  private func turn() {
+    let count = Int(
+      epoll_wait(epoll, events, Int32(Self.eventsPerWaitMax), waitMilliseconds()))
+    now = .now()
+    for position in 0..<max(0, count) {
+      let event = events[position]
+      guard let pointer = event.data.ptr else {
+        drainInbox()
+        continue
+      }
+      Unmanaged<DescriptorWatch>.fromOpaque(pointer)._withUnsafeGuaranteedRef { watch in
+        watch.handler?.descriptorReady(Readiness(rawValue: event.events))
+      }
+    }
+    runTimers()
+    runJobs()
+    finishTurn()
+  }
+
+  /// How long the next wait may last: 0 with work at hand, -1 (for ever) with none in sight.
+  private func waitMilliseconds() -> Int32 {
+    if nextJob < jobs.count || !closing.isEmpty { return 0 }
+    while let first = timers.min {
+      if first.timer.action == nil {
+        _ = timers.popMin()
+        continue
+      }
+      let wait = first.deadline.nanoseconds - MonotonicTime.now().nanoseconds
+      return wait <= 0 ? 0 : Int32(clamping: (wait + 999_999) / 1_000_000)
+    }
+    return -1
+  }
+
+  private func runTimers() {
+    while let first = timers.min, first.deadline <= now {
+      _ = timers.popMin()
+      let action = first.timer.action
+      first.timer.action = nil
+      action?()
+    }
+  }
+
+  private func runJobs() {
+    let end = nextJob + Self.jobsPerTurnMax
+    while nextJob < jobs.count, nextJob < end {
+      let job = jobs[nextJob]
+      nextJob += 1
+      // Both roles at once: code isolated to this executor and tasks that only prefer it.
+      job.runSynchronously(
+        isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+    }
+    if nextJob == jobs.count {
+      jobs.removeAll(keepingCapacity: true)
+      nextJob = 0
+    }
+  }
+
+  private func finishTurn() {
+    if !closing.isEmpty {
+      let actions = closing
+      closing.removeAll(keepingCapacity: true)
+      for action in actions { action() }
+    }
+    guard !cancelled.isEmpty else { return }
+    for watch in cancelled { Unmanaged.passUnretained(watch).release() }
+    cancelled.removeAll(keepingCapacity: true)
+  }
+
+  private func drainInbox() {
+    var count: UInt64 = 0
+    _ = read(wakeUp, &count, 8)
+    var actions: [@Sendable () -> Void] = []
+    inbox.withLock { inbox in
+      jobs.append(contentsOf: inbox.jobs)
+      inbox.jobs.removeAll(keepingCapacity: true)
+      swap(&actions, &inbox.actions)
+      inbox.isSignalled = false
+      if inbox.isStopped { isRunning = false }
+    }
+    for action in actions { action() }
+  }
+
+  private func signal() {
+    var one: UInt64 = 1
+    _ = write(wakeUp, &one, 8)
+  }
+}
