@@ -1,0 +1,95 @@
+/// The name of a header field: a token, compared without regard to case (RFC 9110 section 5.1).
+package struct HTTPFieldName: Hashable, Sendable, ExpressibleByStringLiteral {
+  /// As it is sent.
+  package let text: String
+  /// As it is compared: ASCII letters lowered.
+  package let lowercased: String
+
+  /// - Returns: nil if `text` is not a token (RFC 9110 section 5.6.2).
+  package init?(_ text: String) {
+    guard HTTPToken.isToken(text.utf8) else { return nil }
+    self.init(token: text)
+  }
+
+  /// - Precondition: the literal is a token.
+  package init(stringLiteral text: String) {
+    precondition(HTTPToken.isToken(text.utf8), "\(text) is no field name")
+    self.init(token: text)
+  }
+
+  private init(token: String) {
+    text = token
+    lowercased = String(decoding: token.utf8.map(HTTPToken.lowercased), as: UTF8.self)
+  }
+
+  package static func == (left: HTTPFieldName, right: HTTPFieldName) -> Bool {
+    left.lowercased == right.lowercased
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    hasher.combine(lowercased)
+  }
+
+  package static let accept: HTTPFieldName = "Accept"
+  package static let acceptEncoding: HTTPFieldName = "Accept-Encoding"
+  package static let accessControlAllowOrigin: HTTPFieldName = "Access-Control-Allow-Origin"
+  package static let allow: HTTPFieldName = "Allow"
+  package static let authorization: HTTPFieldName = "Authorization"
+  package static let cacheControl: HTTPFieldName = "Cache-Control"
+  package static let connection: HTTPFieldName = "Connection"
+  package static let contentEncoding: HTTPFieldName = "Content-Encoding"
+  package static let contentLength: HTTPFieldName = "Content-Length"
+  package static let contentType: HTTPFieldName = "Content-Type"
+  package static let cookie: HTTPFieldName = "Cookie"
+  package static let date: HTTPFieldName = "Date"
+  package static let etag: HTTPFieldName = "ETag"
+  package static let expect: HTTPFieldName = "Expect"
+  package static let host: HTTPFieldName = "Host"
+  package static let idempotencyKey: HTTPFieldName = "Idempotency-Key"
+  package static let ifMatch: HTTPFieldName = "If-Match"
+  package static let ifNoneMatch: HTTPFieldName = "If-None-Match"
+  package static let lastModified: HTTPFieldName = "Last-Modified"
+  package static let link: HTTPFieldName = "Link"
+  package static let location: HTTPFieldName = "Location"
+  package static let origin: HTTPFieldName = "Origin"
+  package static let prefer: HTTPFieldName = "Prefer"
+  package static let preferenceApplied: HTTPFieldName = "Preference-Applied"
+  package static let requestID: HTTPFieldName = "X-Request-Id"
+  /// Milliseconds that the caller will still wait.
+  package static let requestTimeout: HTTPFieldName = "X-Request-Timeout-Ms"
+  package static let retryAfter: HTTPFieldName = "Retry-After"
+  package static let server: HTTPFieldName = "Server"
+  package static let traceparent: HTTPFieldName = "traceparent"
+  package static let tracestate: HTTPFieldName = "tracestate"
+  package static let transferEncoding: HTTPFieldName = "Transfer-Encoding"
+  package static let userAgent: HTTPFieldName = "User-Agent"
+  package static let vary: HTTPFieldName = "Vary"
+  package static let wwwAuthenticate: HTTPFieldName = "WWW-Authenticate"
+}
+
+/// Tokens of RFC 9110 section 5.6.2.
+package enum HTTPToken {
+  /// One or more tchar.
+  package static func isToken(_ bytes: some Collection<UInt8>) -> Bool {
+    !bytes.isEmpty && bytes.allSatisfy(isTokenByte)
+  }
+
+  package static func isTokenByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"):
+      true
+    case UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: "%"),
+      UInt8(ascii: "&"), UInt8(ascii: "'"), UInt8(ascii: "*"), UInt8(ascii: "+"),
+      UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "^"), UInt8(ascii: "_"),
+      UInt8(ascii: "`"), UInt8(ascii: "|"), UInt8(ascii: "~"):
+      true
+    default: false
+    }
+  }
+
+  /// The byte with an ASCII capital lowered.
+  package static func lowercased(_ byte: UInt8) -> UInt8 {
+    (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
+  }
+}
