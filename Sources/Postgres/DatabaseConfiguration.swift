@@ -1,0 +1,36 @@
+/// Where the database is, and the bounds of what is opened and waited for.
+package struct DatabaseConfiguration: Sendable {
+  let target: ConnectionTarget
+
+  /// Pipelined connections of each loop, for reads; opened as they are needed.
+  package var readConnectionsPerLoop = 2
+  /// Connections of each loop for transactions and writes; opened as they are needed.
+  package var transactionConnectionsPerLoop = 4
+  /// Statements under way on one read connection; when all have as many, more are refused.
+  package var pipelineDepthMax = 1024
+  /// How long a transaction or a write waits for a connection.
+  package var leaseWaitMax: Duration = .seconds(2)
+  /// How many may wait for a connection on each loop; more are refused at once.
+  package var leaseWaitersMax = 1024
+  /// How long one attempt to connect may take, name resolution included.
+  package var connectTimeout: Duration = .seconds(5)
+  /// How long a statement may take, waiting not included. A little more than the server's own
+  /// `statement_timeout`, which knows better what it stopped.
+  package var statementTimeout: Duration = .seconds(6)
+  /// Off for proxies that give each transaction another server connection (PgBouncer).
+  package var preparedStatements = true
+  /// Different statements prepared on each connection; further ones run unprepared.
+  package var preparedStatementsMax = 256
+  /// The first and the longest pause after a failed attempt to connect.
+  package var reconnectDelay: ClosedRange<Duration> = .milliseconds(50) ... .seconds(2)
+  /// Shown in `pg_stat_activity`.
+  package var applicationName = "shop"
+
+  /// - Parameter url: `postgresql://user:password@host:port/database?..`, or any other connection
+  ///   string that libpq takes (libpq's documentation, section Connection Strings), several hosts
+  ///   included.
+  /// - Throws: `PostgresError.invalid`; the message does not repeat the string.
+  package init(url: String) throws {
+    target = try ConnectionTarget(url: url)
+  }
+}

@@ -1,0 +1,11 @@
+/// The connections of all loops at one moment, for metrics and health.
+package struct PoolStatistics: Sendable {
+  /// Open connections for reads.
+  package var readConnections = 0
+  /// Open connections for transactions and writes, leased ones included.
+  package var transactionConnections = 0
+  /// Transactions and writes that hold a connection.
+  package var leased = 0
+  /// Transactions and writes that wait for one.
+  package var waiting = 0
+}

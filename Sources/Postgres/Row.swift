@@ -1,0 +1,98 @@
+import CPostgres
+
+/// One row of an answer, lent to a decoding closure and read from the left.
+///
+///     try await database.query("SELECT id, name, note FROM products") { row in
+///       Product(id: try row.next(), name: try row.next(), note: try row.next())
+///     }
+///
+/// A row cannot be kept: it is gone when the closure returns.
+package struct Row: ~Copyable {
+  private let result: OpaquePointer
+  private var index: Int32
+  var column: Int32 = 0
+  /// Columns in the row.
+  package let count: Int
+  private let statement: SQL
+
+  init(result: OpaquePointer, statement: SQL) {
+    self.result = result
+    self.statement = statement
+    index = 0
+    count = Int(PQnfields(result))
+  }
+
+  /// Goes to the first column of row `index`.
+  mutating func move(to index: Int32) {
+    self.index = index
+    column = 0
+  }
+
+  /// Reads the next column.
+  ///
+  /// - Throws: `PostgresError.decoding` if it is NULL where `T` is not optional, or no `T`.
+  package mutating func next<T: SQLDecodable>(as type: T.Type = T.self) throws(PostgresError) -> T {
+    let position = column
+    column += 1
+    return try value(at: Int(position))
+  }
+
+  /// Reads the column at `position`, from 0.
+  ///
+  /// - Throws: as `next`.
+  package func value<T: SQLDecodable>(
+    at position: Int, as type: T.Type = T.self
+  ) throws(PostgresError) -> T {
+    do throws(SQLCellFault) {
+      guard position < count else { throw .noColumn }
+      return try T.decode(cell(Int32(truncatingIfNeeded: position)))
+    } catch {
+      throw decodingError(error, at: position, as: "\(T.self)")
+    }
+  }
+
+  /// Leaves the next `columns` out.
+  package mutating func skip(_ columns: Int = 1) {
+    column += Int32(columns)
+  }
+
+  /// The bytes of the next column as they came (of text: UTF-8), without a copy; nil for NULL.
+  @_lifetime(&self)
+  package mutating func nextBytes() -> Span<UInt8>? {
+    let cell = cell(column)
+    column += 1
+    guard let bytes = cell.bytes else { return nil }
+    let span = Span<UInt8>(_unsafeElements: bytes.bindMemory(to: UInt8.self))
+    return unsafe _overrideLifetime(span, mutating: &self)
+  }
+
+  func cell(_ column: Int32) -> SQLCell {
+    let length = Int(PQgetlength(result, index, column))
+    // libpq's value is never NULL; a zero length may be an empty value or a NULL.
+    if length == 0, PQgetisnull(result, index, column) != 0 {
+      return SQLCell(bytes: nil, type: SQLType(oid: PQftype(result, column)))
+    }
+    return SQLCell(
+      bytes: UnsafeRawBufferPointer(start: PQgetvalue(result, index, column), count: length),
+      type: SQLType(oid: PQftype(result, column)))
+  }
+
+  func decodingError(_ fault: SQLCellFault, at position: Int, as type: String) -> PostgresError {
+    let name = PQfname(result, Int32(position)).map { String(cString: $0) } ?? "\(position)"
+    return .decoding(
+      column: name, reason: "\(fault.explanation), read as \(type)",
+      statement: statement.shownText)
+  }
+}
+
+extension SQLCellFault {
+  var explanation: String {
+    switch self {
+    case .null: "NULL"
+    case .type(let type): "a value of the type with oid \(type.oid)"
+    case .malformed: "malformed bytes"
+    case .unacceptable: "a value outside the type"
+    case .noColumn: "no such column"
+    }
+  }
+}
