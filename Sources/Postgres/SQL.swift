@@ -132,6 +132,12 @@ extension SQL: ExpressibleByStringInterpolation {
       sql.bind(value)
     }
 
+    /// Binds `value`, or NULL. (Of its own, so that the compiler does not warn of an optional that is
+    /// interpolated as a description.)
+    package mutating func appendInterpolation<Value: SQLEncodable>(_ value: Value?) {
+      sql.bind(value)
+    }
+
     /// Inserts another piece of SQL with its values.
     package mutating func appendInterpolation(_ part: SQL) {
       sql.append(part)
