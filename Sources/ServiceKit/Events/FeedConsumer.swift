@@ -1,0 +1,261 @@
+package import HTTPMessages
+package import Logging
+package import Postgres
+package import SharedKernel
+
+/// An event of another service, as its feed tells it.
+package struct FeedEvent: Sendable {
+  package let id: UUID128
+  /// Short: `order.confirmed`.
+  package let type: String
+  package let subject: String
+  package let position: Int64
+  package let version: Int64
+  package let time: Timestamp
+  package let traceparent: String?
+  let payload: JSONValue
+
+  /// The event's data, of which a consumer declares only what it reads.
+  package func data<Value: Decodable>(as type: Value.Type = Value.self) throws -> Value {
+    try JSONDecoding.decode(type, from: payload, allowingUnknown: true)
+  }
+}
+
+/// Reads another service's feed and commits each effect together with the new offset, in one
+/// transaction: what was applied is never applied again, what was not is never skipped, and replay
+/// is setting the offset back.
+package struct FeedConsumer: Sendable {
+  package typealias Apply = @Sendable (FeedEvent, Transaction) async throws -> Void
+
+  static let batchMax = 100
+  /// How long the feed may hold a poll that has nothing to answer.
+  static let wait: Duration = .seconds(10)
+  static let lease: Duration = .seconds(30)
+  /// After so many failures an event is put aside, so that one bad event does not stop the feed.
+  static let failuresMax = 10
+
+  let source: String
+  let types: [String]
+  let upstream: any Upstream
+  let database: Database
+  let logger: Logger
+  let apply: Apply
+
+  /// - Parameters:
+  ///   - source: the service whose feed is read: `order-service`.
+  ///   - types: the short types wanted.
+  ///   - apply: the effect; no remote calls, since it runs inside the transaction.
+  package init(
+    source: String, types: [String], upstream: any Upstream, database: Database, logger: Logger,
+    apply: @escaping Apply
+  ) {
+    self.source = source
+    self.types = types
+    self.upstream = upstream
+    self.database = database
+    self.logger = logger
+    self.apply = apply
+  }
+
+  package var worker: Worker {
+    Worker("feed-\(source)") { try await run() }
+  }
+
+  private func run() async throws {
+    while !Task.isCancelled {
+      guard var place = try await takeLease() else {
+        try await Task.sleep(for: .seconds(2))  // another replica reads this feed
+        continue
+      }
+      do {
+        while !Task.isCancelled, try await advance(&place) {}
+      } catch {
+        // So that the next try need not wait for the lease to run out; if this fails too, it does.
+        try? await giveBackLease(place)
+        throw error
+      }
+    }
+  }
+
+  /// Where this consumer stands, and the epoch that lets only the latest holder of the lease write.
+  struct Place {
+    var position: Int64
+    let epoch: Int64
+  }
+
+  private func takeLease() async throws -> Place? {
+    _ = try await database.execute(
+      "INSERT INTO consumer_offsets (source) VALUES (\(source)) ON CONFLICT DO NOTHING")
+    return try await database.transaction { transaction in
+      try await transaction.first(
+        """
+        UPDATE consumer_offsets
+        SET epoch = epoch + 1,
+          lease_until = now() + make_interval(secs => \(Double(Self.lease.components.seconds)))
+        WHERE source = \(source) AND lease_until <= now()
+        RETURNING position, epoch
+        """
+      ) { Place(position: try $0.next(), epoch: try $0.next()) }
+    }
+  }
+
+  private func giveBackLease(_ place: Place) async throws {
+    try await database.execute(
+      """
+      UPDATE consumer_offsets SET lease_until = now()
+      WHERE source = \(source) AND epoch = \(place.epoch)
+      """)
+  }
+
+  /// One poll and its effects.
+  ///
+  /// - Returns: false when the lease was lost or the offset was moved.
+  private func advance(_ place: inout Place) async throws -> Bool {
+    let list = types.joined(separator: ",")
+    let reply = try await upstream.call(
+      .get,
+      "/internal/events?after=\(place.position)&limit=\(Self.batchMax)&types=\(list)"
+        + "&wait=\(Self.wait.components.seconds)",
+      options: .longPoll(Self.wait))
+    guard reply.status == .ok,
+      let next = reply.fields[EventFeed.nextPosition].flatMap({ Int64($0) })
+    else {
+      throw Problem(.dependencyUnavailable, "\(source)'s feed answered \(reply.status.code).")
+    }
+    let events = try Self.events(in: reply.body)
+    if events.isEmpty, next == place.position { return try await renewLease(place) }
+    do {
+      let from = place.position
+      guard
+        try await commit(
+          place, to: next,
+          { transaction in
+            for event in events where event.position > from { try await apply(event, transaction) }
+          })
+      else { return false }
+      place.position = next
+      return true
+    } catch let error as PostgresError where error.isUnavailability || error.isRetryable {
+      throw error
+    } catch is CancellationError {
+      throw CancellationError()
+    } catch {
+      logger.warning(
+        "a batch of events failed; going on one by one",
+        metadata: ["source": "\(source)", "error": "\(error)"])
+      return try await advanceSingly(&place, events, to: next)
+    }
+  }
+
+  private func advanceSingly(
+    _ place: inout Place, _ events: [FeedEvent], to next: Int64
+  ) async throws -> Bool {
+    for event in events where event.position > place.position {
+      do {
+        guard
+          try await commit(place, to: event.position, { try await apply(event, $0) })
+        else { return false }
+      } catch let error as PostgresError where error.isUnavailability || error.isRetryable {
+        throw error
+      } catch is CancellationError {
+        throw CancellationError()
+      } catch {
+        guard try await noteFailure(of: event, error, place) else { throw error }
+      }
+      place.position = event.position
+    }
+    guard try await commit(place, to: next, { _ in }) else { return false }
+    place.position = next
+    return true
+  }
+
+  /// Runs `effect` and moves the offset, together.
+  private func commit(
+    _ place: Place, to next: Int64, _ effect: (Transaction) async throws -> Void
+  ) async throws -> Bool {
+    struct LeaseLost: Error {}
+    do {
+      try await database.transaction { transaction in
+        try await effect(transaction)
+        let moved = try await transaction.execute(
+          """
+          UPDATE consumer_offsets
+          SET position = \(next), high_position = greatest(high_position, \(next)), failures = 0,
+            lease_until = now() + make_interval(secs => \(Double(Self.lease.components.seconds)))
+          WHERE source = \(source) AND position = \(place.position) AND epoch = \(place.epoch)
+          """)
+        if moved != 1 { throw LeaseLost() }
+      }
+      return true
+    } catch is LeaseLost {
+      return false
+    }
+  }
+
+  private func renewLease(_ place: Place) async throws -> Bool {
+    try await database.execute(
+      """
+      UPDATE consumer_offsets
+      SET lease_until = now() + make_interval(secs => \(Double(Self.lease.components.seconds)))
+      WHERE source = \(source) AND position = \(place.position) AND epoch = \(place.epoch)
+      """) == 1
+  }
+
+  /// Counts a failure of the event in hand; parks it once it has failed often enough.
+  ///
+  /// - Returns: true when the event was parked and the consumer may go on behind it.
+  private func noteFailure(
+    of event: FeedEvent, _ error: any Error, _ place: Place
+  ) async throws -> Bool {
+    let failures = try await database.transaction { transaction in
+      try await transaction.first(
+        """
+        UPDATE consumer_offsets SET failures = failures + 1
+        WHERE source = \(source) AND epoch = \(place.epoch) RETURNING failures
+        """
+      ) { try $0.next(as: Int32.self) }
+    }
+    guard let failures, failures >= Self.failuresMax else { return false }
+    logger.error(
+      "an event is parked",
+      metadata: ["source": "\(source)", "position": "\(event.position)", "error": "\(error)"])
+    let json = JSONText(try JSONEncoding.encode(event.payload))
+    return try await commit(place, to: event.position) { transaction in
+      _ = try await transaction.execute(
+        """
+        INSERT INTO dead_letters (source, position, event, error)
+        VALUES (\(source), \(event.position), \(json), \(String("\(error)".prefix(1000))))
+        ON CONFLICT DO NOTHING
+        """)
+    }
+  }
+
+  private static func events(in body: [UInt8]) throws -> [FeedEvent] {
+    guard case .array(let elements) = try JSONParser.parse(body) else {
+      throw Problem(.dependencyUnavailable, "The feed's answer is no array.")
+    }
+    return try elements.map { element in
+      guard let id = element["id"]?.textValue.flatMap({ UUID128($0) }),
+        let type = element["type"]?.textValue, let subject = element["subject"]?.textValue,
+        let position = element["sequence"]?.textValue.flatMap({ Int64($0) }),
+        let time = element["time"]?.textValue.flatMap({ Timestamp($0) }),
+        let data = element["data"]
+      else {
+        throw Problem(.dependencyUnavailable, "The feed's answer holds an event without its parts.")
+      }
+      let version: Int64 =
+        if case .number(let text) = element["version"] { Int64(text) ?? 0 } else { 0 }
+      return FeedEvent(
+        id: id, type: shortType(type), subject: subject, position: position, version: version,
+        time: time, traceparent: element["traceparent"]?.textValue, payload: data)
+    }
+  }
+
+  /// `shop.order.confirmed.v1` is `order.confirmed`.
+  private static func shortType(_ type: String) -> String {
+    var parts = type.split(separator: ".")
+    if parts.first == "shop" { parts.removeFirst() }
+    if parts.last?.hasPrefix("v") == true { parts.removeLast() }
+    return parts.joined(separator: ".")
+  }
+}

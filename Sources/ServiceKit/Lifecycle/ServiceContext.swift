@@ -1,0 +1,45 @@
+package import EventLoops
+package import HTTPClient
+package import Logging
+package import Postgres
+
+/// What every service is given to build itself on.
+package struct ServiceContext: Sendable {
+  package let identity: ServiceIdentity
+  package let settings: Settings
+  package let group: EventLoopGroup
+  package let database: Database
+  package let logger: Logger
+  package let secrets: ServiceSecrets
+  package let outbox: Outbox
+  package let peers: Peers
+
+  package init(
+    identity: ServiceIdentity, settings: Settings, group: EventLoopGroup, database: Database,
+    logger: Logger, secrets: ServiceSecrets, outbox: Outbox, peers: Peers
+  ) {
+    self.identity = identity
+    self.settings = settings
+    self.group = group
+    self.database = database
+    self.logger = logger
+    self.secrets = secrets
+    self.outbox = outbox
+    self.peers = peers
+  }
+
+  /// The peer of that name (`payment-service`).
+  package func upstream(_ name: String) -> any Upstream {
+    peers.upstream(name)
+  }
+
+  /// A consumer of `source`'s feed; see `FeedConsumer`.
+  package func consumer(
+    of source: String, types: [String], _ apply: @escaping FeedConsumer.Apply
+  ) -> Worker {
+    FeedConsumer(
+      source: source, types: types, upstream: upstream(source), database: database,
+      logger: logger, apply: apply
+    ).worker
+  }
+}

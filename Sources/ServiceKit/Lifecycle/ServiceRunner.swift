@@ -1,0 +1,138 @@
+import CoreHTTP
+import EventLoops
+import Foundation
+import HTTPClient
+import HTTPMessages
+import Logging
+import Postgres
+import ServiceLifecycle
+import SharedKernel
+
+/// Puts one service together and runs it until it is told to stop.
+struct ServiceRunner<Service: ShopService> {
+  let settings: Settings
+
+  /// What a service consists of, before anything of it runs.
+  struct Parts {
+    let context: ServiceContext
+    let service: Service
+    let routes: Routes
+    let readiness: Readiness
+    let metrics: RequestMetrics
+    let sequencer: Sequencer
+    let instance: String
+  }
+
+  func run() async throws {
+    LogOutput.bootstrap(service: Service.identity.name, level: settings.logLevel)
+    let parts = try await build(
+      secrets: try ServiceSecrets.load(
+        service: Service.identity.name, from: try settings.keysDirectory),
+      keys: try ServiceKeys.load(
+        service: Service.identity.name, from: try settings.keysDirectory))
+    let logger = parts.context.logger
+    let server = HTTPServer(
+      handler: parts.routes.router, group: parts.context.group, host: settings.host,
+      port: settings.port, observer: parts.metrics)
+    try await server.start()
+    logger.notice(
+      "listening",
+      metadata: ["address": "\(settings.host):\(server.port)", "instance": "\(parts.instance)"])
+
+    let workers =
+      parts.context.peers.workers + parts.service.workers + [
+        Worker("sequencer") { try await parts.sequencer.run() },
+        Worker("key-purge") { try await purgeKeys(parts.context.database) },
+      ]
+    // Ended in reverse order: leave discovery, drain the server, stop the workers, close the pools.
+    let group = ServiceGroup(
+      configuration: .init(
+        services: [
+          .init(service: DatabaseStage(database: parts.context.database)),
+          .init(
+            service: WorkerStage(workers: workers, loops: parts.context.group, logger: logger)),
+          .init(service: ServerStage(server: server, grace: settings.shutdownGrace)),
+          .init(
+            service: DiscoveryStage(
+              peers: parts.context.peers, readiness: parts.readiness, port: server.port,
+              instance: parts.instance)),
+        ],
+        gracefulShutdownSignals: [.sigterm, .sigint],
+        logger: logger))
+    try await group.run()
+    logger.notice("stopped")
+  }
+
+  /// The same parts without keys and connections, for what only looks at them.
+  static func inspect() async throws -> Parts {
+    let settings = try Settings(
+      environment: ["DATABASE_URL": "postgresql://nobody@127.0.0.1/none"], for: .inspect,
+      portDefault: Service.identity.port)
+    return try await ServiceRunner(settings: settings).build(
+      secrets: try ServiceSecrets(key: [UInt8](repeating: 0, count: 32)), keys: nil)
+  }
+
+  private func build(secrets: ServiceSecrets, keys: ServiceKeys?) async throws -> Parts {
+    let identity = Service.identity
+    let logger = Logger(label: identity.name)
+    let group = EventLoopGroup(count: settings.eventLoops == 0 ? nil : settings.eventLoops)
+    var configuration = try DatabaseConfiguration(url: settings.databaseURL)
+    configuration.applicationName = identity.name
+    configuration.preparedStatements = settings.usesPreparedStatements
+    let database = Database(configuration, group: group)
+    let signal = FeedSignal()
+    let peers = try Peers(
+      identity: identity, settings: settings, group: group, signer: keys.map { ServiceTokenSigner(keys: $0) },
+      logger: logger)
+    let context = ServiceContext(
+      identity: identity, settings: settings, group: group, database: database, logger: logger,
+      secrets: secrets, outbox: Outbox(signal: signal), peers: peers)
+    let service = try await Service(context)
+    let readiness = Readiness(
+      database: database, migrations: Service.allMigrations, schema: identity.schema)
+    let kit = RequestKit(
+      storage: RequestStorage(database: database, fingerprint: secrets.fingerprint),
+      authenticate: authenticator(keys, peers), logger: logger)
+    let metrics = RequestMetrics()
+    let instance = settings.text("INSTANCE_ID") ?? UUID128.v7().description
+    var routes = Routes(kit: kit)
+    service.addRoutes(to: &routes)
+    StandardRoutes(
+      identity: identity, commit: settings.text("SHOP_COMMIT") ?? "unknown", instance: instance,
+      startedAt: .now(), readiness: readiness, metrics: { await metrics.text(peers, database, kit) },
+      metricsToken: settings.metricsToken, openAPI: Service.openAPI, peers: peers,
+      database: database, invariants: service.invariants,
+      feed: EventFeed(source: identity.short, database: database, signal: signal)
+    ).add(to: &routes)
+    return Parts(
+      context: context, service: service, routes: routes, readiness: readiness, metrics: metrics,
+      sequencer: Sequencer(database: database, signal: signal), instance: instance)
+  }
+}
+
+/// Bearer tokens to callers: the verifier's memory first, which needs no suspension.
+private func authenticator(_ keys: ServiceKeys?, _ peers: Peers) -> RequestKit.Authenticate {
+  guard let keys else { return { _ in throw AuthenticationFailure.keysUnavailable } }
+  let users = peers.upstream("user-service")
+  let verifier = TokenVerifier(keys: keys) {
+    let response = try await users.call(.get, "/.well-known/jwks.json")
+    guard response.status == .ok else {
+      throw UpstreamFailure(
+        target: users.name, reason: .unavailable, cause: "JWKS answered \(response.status.code)")
+    }
+    return response.body
+  }
+  return { token in
+    if let caller = verifier.cached(token) { return caller }
+    return try await verifier.verify(token)
+  }
+}
+
+private func purgeKeys(_ database: Database) async throws {
+  let batchMax = 1000
+  let store = IdempotencyStore(database: database)
+  while true {
+    let purged = try await store.purge(batchMax: batchMax)
+    try await Task.sleep(for: purged == batchMax ? .milliseconds(100) : .seconds(600))
+  }
+}

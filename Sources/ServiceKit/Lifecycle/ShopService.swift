@@ -1,0 +1,40 @@
+package import Postgres
+
+/// One service of the shop: what its slice gives to `ServiceProgram`, which makes a program of it.
+package protocol ShopService: Sendable {
+  static var identity: ServiceIdentity { get }
+
+  /// The OpenAPI 3.1 document, YAML.
+  static var openAPI: [UInt8] { get }
+
+  /// The slice's own tables; those that every service has come before them.
+  static var migrations: [Migration] { get }
+
+  /// The composition root: builds the slice on what every service is given.
+  init(_ context: ServiceContext) async throws
+
+  func addRoutes(to routes: inout Routes)
+
+  /// What the service does besides answering.
+  var workers: [Worker] { get }
+
+  /// What must hold in the service's own schema at all times.
+  var invariants: [Invariant] { get }
+
+  /// Further schemas that `migrate` brings up to date (the payment simulator's).
+  static func migrateFurther(_ settings: Settings) async throws -> [String]
+
+  /// Development data. `database` is the schema owner's.
+  static func seed(_ database: Database, reset: Bool) async throws
+}
+
+extension ShopService {
+  package var workers: [Worker] { [] }
+  package var invariants: [Invariant] { [] }
+  package static func migrateFurther(_ settings: Settings) async throws -> [String] { [] }
+  package static func seed(_ database: Database, reset: Bool) async throws {}
+
+  static var allMigrations: [Migration] {
+    commonMigrations(appRole: identity.appRole) + migrations
+  }
+}

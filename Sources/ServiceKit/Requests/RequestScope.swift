@@ -1,0 +1,13 @@
+/// What goes with a piece of work wherever it leads: its id and its trace. Outgoing calls, events and
+/// log lines take it from the task; the time that is left is Resilience's `Deadline.current`.
+package struct RequestScope: Sendable {
+  package let requestID: String
+  package let trace: TraceContext
+
+  package init(requestID: String, trace: TraceContext) {
+    self.requestID = requestID
+    self.trace = trace
+  }
+
+  @TaskLocal package static var current: RequestScope?
+}

@@ -1,0 +1,58 @@
+import Foundation
+package import HTTPMessages
+package import SharedKernel
+
+extension HTTPResponse {
+  /// `value` as JSON.
+  ///
+  /// - Parameter version: sent as the strong ETag `"v7"`.
+  package static func json(
+    _ value: some Encodable, status: HTTPStatus = .ok, version: Int? = nil
+  ) throws -> HTTPResponse {
+    .json(bytes: try JSONEncoding.encode(value), status: status, version: version)
+  }
+
+  /// JSON that is written already.
+  package static func json(
+    bytes: [UInt8], status: HTTPStatus = .ok, version: Int? = nil
+  ) -> HTTPResponse {
+    var response = HTTPResponse(status, body: bytes)
+    response.fields[.contentType] = "application/json"
+    if let version { response.fields[.etag] = ETag(version: version).text }
+    return response
+  }
+
+  package static var noContent: HTTPResponse { HTTPResponse(.noContent) }
+
+  /// 304 for a client that has this version already.
+  package static func notModified(version: Int) -> HTTPResponse {
+    var response = HTTPResponse(HTTPStatus(304))
+    response.fields[.etag] = ETag(version: version).text
+    return response
+  }
+
+  /// A list as a bare array, with `Link: <...>; rel="next"` (RFC 8288) when there is more.
+  package static func page<Element: Encodable>(
+    _ page: Page<Element>, of call: Call
+  ) throws -> HTTPResponse {
+    var response = try json(page.elements)
+    if let next = page.next {
+      response.fields[.link] = "<\(call.target(after: next))>; rel=\"next\""
+    }
+    return response
+  }
+
+  package func adding(_ name: HTTPFieldName, _ value: String) -> HTTPResponse {
+    var response = self
+    response.fields[name] = value
+    return response
+  }
+}
+
+extension Call {
+  /// This request's target with its cursor replaced.
+  package func target(after cursor: Cursor) -> String {
+    let others = (request.query ?? "").split(separator: "&").filter { !$0.hasPrefix("cursor=") }
+    return request.path + "?" + (others + ["cursor=\(cursor)"]).joined(separator: "&")
+  }
+}

@@ -1,0 +1,76 @@
+package import CoreHTTP
+package import HTTPMessages
+package import SharedKernel
+
+/// The routes of one service, each with who may call it and what it does with idempotency keys.
+///
+/// A handler decodes, calls and encodes; what it throws becomes a problem by the one table of
+/// `FailureKind.problem`.
+package struct Routes {
+  package typealias Handler = @Sendable (Call) async throws -> HTTPResponse
+
+  /// One line of what `routes` prints.
+  package struct Entry: Sendable {
+    package let method: HTTPMethod
+    package let pattern: String
+    package let access: Access
+  }
+
+  package private(set) var entries: [Entry] = []
+  package private(set) var router = Router()
+  private let kit: RequestKit
+
+  package init(kit: RequestKit) {
+    self.kit = kit
+    router.refusal = { status, request in kit.refusal(status, request) }
+  }
+
+  package mutating func get(_ pattern: String, access: Access, _ handle: @escaping Handler) {
+    add(.get, pattern, access, .none, nil, handle)
+  }
+
+  package mutating func post(
+    _ pattern: String, access: Access, key: KeyRule = .none, bodyMax: Int? = nil,
+    _ handle: @escaping Handler
+  ) {
+    add(.post, pattern, access, key, bodyMax, handle)
+  }
+
+  package mutating func put(
+    _ pattern: String, access: Access, bodyMax: Int? = nil, _ handle: @escaping Handler
+  ) {
+    add(.put, pattern, access, .none, bodyMax, handle)
+  }
+
+  package mutating func patch(_ pattern: String, access: Access, _ handle: @escaping Handler) {
+    add(.patch, pattern, access, .none, nil, handle)
+  }
+
+  package mutating func delete(_ pattern: String, access: Access, _ handle: @escaping Handler) {
+    add(.delete, pattern, access, .none, nil, handle)
+  }
+
+  private mutating func add(
+    _ method: HTTPMethod, _ pattern: String, _ access: Access, _ key: KeyRule, _ bodyMax: Int?,
+    _ handle: @escaping Handler
+  ) {
+    entries.append(Entry(method: method, pattern: pattern, access: access))
+    let kit = kit
+    let rule = RouteRule(pattern: pattern, access: access, key: key)
+    router.on(method, pattern, bodyMax: bodyMax) { request, parameters in
+      await kit.answer(request, parameters, rule, handle)
+    }
+  }
+}
+
+/// What is settled about a route before its handler runs.
+struct RouteRule: Sendable {
+  let pattern: String
+  let access: Access
+  let key: KeyRule
+
+  /// Public catalogue reads may be kept by caches; all else may not (api: lists and caching).
+  var isPublicRead: Bool {
+    if case .optional = access { true } else { false }
+  }
+}

@@ -1,0 +1,18 @@
+import Postgres
+import Resilience
+import SharedKernel
+
+/// What an error that is no `Failure` means for the caller: time ran out, the database is away, or
+/// a fault of ours whose detail stays in the log.
+func unforeseen(_ error: any Error) -> any Failure {
+  switch error {
+  case is CancellationError, is DeadlineExceeded:
+    return Problem(.deadlineExceeded, "The work did not end in the time that was left for it.")
+  case let error as PostgresError where error.isUnavailability || error.isRetryable:
+    return Problem(
+      .dependencyUnavailable, "The database does not answer at the moment.",
+      members: ["target": "database"], retryAfter: .seconds(1))
+  default:
+    return Problem(.internal, "Something went wrong here. It is safe to retry with the same key.")
+  }
+}

@@ -1,0 +1,124 @@
+package import HTTPMessages
+package import Resilience
+package import SharedKernel
+
+/// A peer that can be called. In the running service this is an `UpstreamClient`; a contract test
+/// puts the peer's own router here.
+package protocol Upstream: Sendable {
+  /// `payment-service`.
+  var name: String { get }
+
+  /// Sends `request` and returns whatever was answered, refusals included.
+  ///
+  /// - Throws: `UpstreamFailure` when there is no answer to be had.
+  func send(_ request: HTTPRequest, options: CallOptions) async throws -> HTTPResponse
+}
+
+/// How hard a call is tried.
+package struct CallOptions: Sendable {
+  /// For one attempt.
+  package var attemptTimeout: Duration = .seconds(2)
+  package var attemptsMax = 3
+  /// nil: by the method (GET, PUT, DELETE repeat safely; POST and PATCH do not).
+  package var idempotency: Idempotency?
+  /// Polls are kept apart from calls: they have a circuit breaker of their own, without slow calls.
+  package var isLongPoll = false
+
+  package init() {}
+
+  /// A call that may be repeated although it is a POST: addressed by an id that the caller made.
+  package static func repeatable(
+    attempt: Duration, attemptsMax: Int
+  ) -> CallOptions {
+    var options = CallOptions()
+    options.attemptTimeout = attempt
+    options.attemptsMax = attemptsMax
+    options.idempotency = .idempotent
+    return options
+  }
+
+  static func longPoll(_ wait: Duration) -> CallOptions {
+    var options = CallOptions()
+    options.attemptTimeout = wait + .seconds(5)
+    options.attemptsMax = 1
+    options.isLongPoll = true
+    return options
+  }
+}
+
+/// There was no answer from a peer.
+package struct UpstreamFailure: RetryableFailure {
+  package enum Reason: Sendable {
+    case unavailable, circuitOpen, deadlineExceeded
+  }
+  package let target: String
+  package let reason: Reason
+  /// For the log.
+  package let cause: String
+  package let retryAfter: Duration?
+
+  package init(target: String, reason: Reason, cause: String, retryAfter: Duration? = nil) {
+    self.target = target
+    self.reason = reason
+    self.cause = cause
+    self.retryAfter = retryAfter
+  }
+
+  package var kind: FailureKind {
+    switch reason {
+    case .unavailable: .dependencyUnavailable
+    case .circuitOpen: .circuitOpen
+    case .deadlineExceeded: .deadlineExceeded
+    }
+  }
+
+  package var detail: String {
+    switch reason {
+    case .unavailable: "\(target) does not answer at the moment."
+    case .circuitOpen: "\(target) is given time to recover."
+    case .deadlineExceeded: "\(target) did not answer in the time that was left."
+    }
+  }
+
+  package var members: [String: FailureValue] { ["target": .text(target)] }
+}
+
+extension Upstream {
+  /// Sends a request with an optional JSON body.
+  package func call(
+    _ method: HTTPMethod, _ target: String, options: CallOptions = CallOptions()
+  ) async throws -> HTTPResponse {
+    try await send(HTTPRequest(method, target), options: options)
+  }
+
+  /// Sends `json` as the body.
+  package func call(
+    _ method: HTTPMethod, _ target: String, json: some Encodable,
+    options: CallOptions = CallOptions()
+  ) async throws -> HTTPResponse {
+    var request = HTTPRequest(method, target, body: try JSONEncoding.encode(json))
+    request.fields[.contentType] = "application/json"
+    return try await send(request, options: options)
+  }
+}
+
+extension HTTPResponse {
+  /// The kind of problem that a peer answered, if it is one of the contract's.
+  package var problemKind: FailureKind? {
+    guard status.code >= 400, let problem = problemBody,
+      let type = problem["type"]?.textValue, type.hasPrefix(problemTypeBase)
+    else { return nil }
+    return FailureKind(rawValue: String(type.dropFirst(problemTypeBase.count)))
+  }
+
+  /// A refusal's body as a tree; nil when it is no JSON.
+  package var problemBody: JSONValue? {
+    // A body that is no JSON has no problem type: that is all the caller asks.
+    try? JSONParser.parse(body)
+  }
+
+  /// Decodes the body; members that `Value` does not declare are left alone.
+  package func decoded<Value: Decodable>(as type: Value.Type = Value.self) throws -> Value {
+    try JSONDecoding.decode(type, from: body, allowingUnknown: true)
+  }
+}
