@@ -1,0 +1,131 @@
+import JWTKit
+package import SharedKernel
+
+/// Tells who is asking from a bearer token: a user, by the keys the user service publishes, or one
+/// of our services, by the public keys of KEYS_DIRECTORY (api.md section 1.4).
+///
+/// The key that the token names decides everything else: its algorithm, and which issuer may have
+/// used it. Ask `cached` first; it is synchronous and knows all but new tokens.
+package final class TokenVerifier: Sendable {
+  /// What is not read at all.
+  package static let tokenBytesMax = 4096
+  /// How far clocks may differ.
+  package static let clockSkew: Duration = .seconds(30)
+  package static let serviceTokenLifeMax: Duration = .seconds(60)
+  package static let rememberedTokensMax = 20_000
+
+  private let audience: String
+  private let peerKeys: JWTKeyCollection
+  /// Claim (`service:order`) and name (`order-service`) by key id.
+  private let peersByKey: [String: (issuer: String, name: String)]
+  private let userKeys: UserKeySet
+  private let tokens: VerifiedTokens
+  private let now: @Sendable () -> Timestamp
+
+  /// - Parameters:
+  ///   - keys: this service's; its name is the audience that services' tokens must have.
+  ///   - now: the time, for tests.
+  ///   - userKeySet: gets the bytes of the user service's `/.well-known/jwks.json`.
+  package init(
+    keys: ServiceKeys, rememberedTokensMax: Int = rememberedTokensMax,
+    now: @escaping @Sendable () -> Timestamp = { .now() },
+    userKeySet: @escaping @Sendable () async throws -> [UInt8]
+  ) async {
+    audience = ServiceKeys.claim(for: keys.service)
+    self.now = now
+    peerKeys = JWTKeyCollection()
+    var peersByKey: [String: (issuer: String, name: String)] = [:]
+    for (name, verifyingKeys) in keys.peers {
+      for key in verifyingKeys {
+        await peerKeys.add(eddsa: key.eddsa, kid: JWKIdentifier(string: key.id))
+        peersByKey[key.id] = (ServiceKeys.claim(for: name), name)
+      }
+    }
+    self.peersByKey = peersByKey
+    let tokens = VerifiedTokens(entriesMax: rememberedTokensMax)
+    self.tokens = tokens
+    userKeys = UserKeySet(now: now, keysRemoved: { tokens.forgetAll() }, fetch: userKeySet)
+  }
+
+  /// Who brought a token that was verified before and has not expired; nil says nothing.
+  package func cached(_ token: String) -> Caller? {
+    guard token.utf8.count <= Self.tokenBytesMax else { return nil }
+    return tokens.caller(of: VerifiedTokens.digest(of: token), at: now())
+  }
+
+  /// Who brought this token.
+  ///
+  /// - Returns: `.user` or `.service`, never `.anonymous`. What each may do is for the route to say.
+  package func verify(_ token: String) async throws(AuthenticationFailure) -> Caller {
+    guard token.utf8.count <= Self.tokenBytesMax else { throw .tooLarge }
+    if let caller = cached(token) { return caller }
+    let header = try TokenHeader(of: token)
+    guard header.alg == "EdDSA", header.crit == nil, let id = header.kid else { throw .malformed }
+    let caller: Caller
+    let claims: TokenClaims
+    if let peer = peersByKey[id] {
+      claims = try await signedClaims(of: token, peerKeys)
+      caller = try service(claims, issuer: peer.issuer, name: peer.name)
+    } else {
+      claims = try await signedClaims(of: token, userKeys.keys(with: id))
+      caller = try user(claims)
+    }
+    tokens.remember(
+      caller, for: VerifiedTokens.digest(of: token),
+      until: Timestamp(microseconds: claims.exp * 1_000_000))
+    return caller
+  }
+
+  /// Fetches the user service's keys now: at the start, so that the first request need not wait,
+  /// and every few minutes, so that what a withdrawn key signed does not outlive it for long.
+  package func refreshUserKeys() async throws {
+    try await userKeys.refresh()
+  }
+
+  private func signedClaims(
+    of token: String, _ keys: JWTKeyCollection
+  ) async throws(AuthenticationFailure) -> TokenClaims {
+    do {
+      return try await keys.verify(token, as: TokenClaims.self)
+    } catch let error as JWTError where error.errorType == .signatureVerificationFailed {
+      throw .badSignature
+    } catch {
+      throw .malformed
+    }
+  }
+
+  private func user(_ claims: TokenClaims) throws(AuthenticationFailure) -> Caller {
+    guard claims.iss == TokenClaims.userIssuer else { throw .wrongIssuer }
+    guard claims.aud == TokenClaims.shopAudience else { throw .wrongAudience }
+    try checkTimes(of: claims)
+    guard let id = claims.sub.flatMap(UserID.init), let role = claims.role.flatMap(Role.init),
+      let session = claims.sid.flatMap(UUID128.init)
+    else { throw .malformed }
+    return .user(id, role: role, session: session)
+  }
+
+  private func service(
+    _ claims: TokenClaims, issuer: String, name: String
+  ) throws(AuthenticationFailure) -> Caller {
+    guard claims.iss == issuer else { throw .wrongIssuer }
+    guard claims.aud == audience else { throw .wrongAudience }
+    try checkTimes(of: claims)
+    guard let issued = claims.iat else { throw .malformed }
+    let lifeMax = Self.serviceTokenLifeMax.components.seconds
+    guard claims.exp - lifeMax <= issued, claims.exp - lifeMax <= now().seconds + skewSeconds
+    else { throw .livesTooLong }
+    return .service(name)
+  }
+
+  private func checkTimes(of claims: TokenClaims) throws(AuthenticationFailure) {
+    // Times beyond the year 9999 would overflow the arithmetic below and mean nothing.
+    let representable = Int64(0)...253_402_300_799
+    guard representable.contains(claims.exp), claims.iat.map(representable.contains) ?? true
+    else { throw .malformed }
+    let seconds = now().seconds
+    guard seconds - skewSeconds < claims.exp else { throw .expired }
+    if let start = claims.nbf, start > seconds + skewSeconds { throw .notYetValid }
+  }
+
+  private var skewSeconds: Int64 { Self.clockSkew.components.seconds }
+}

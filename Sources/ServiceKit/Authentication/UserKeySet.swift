@@ -1,0 +1,188 @@
+import Foundation
+import JWTKit
+import SharedKernel
+import Synchronization
+
+/// The user service's public keys as last published, fetched anew when a token names a key that is
+/// not among them. The last good set is kept while the user service is down.
+final class UserKeySet: Sendable {
+  /// A key that nobody has is no reason to ask again before this has passed.
+  static let refreshInterval: Duration = .seconds(30)
+  /// After a fetch that failed.
+  static let retryInterval: Duration = .seconds(1)
+  static let documentBytesMax = 64 * 1024
+  static let keysMax = 32
+  /// Requests that wait for one fetch; more are told that the keys cannot be had.
+  static let waitingMax = 4096
+
+  private struct State {
+    var keys: JWTKeyCollection?
+    var ids: Set<String> = []
+    var nextFetch: Timestamp?
+    var isFetching = false
+    var waiting: [CheckedContinuation<Void, Never>] = []
+  }
+
+  private enum Step {
+    case use(JWTKeyCollection)
+    case fetch, wait
+    case refuse(AuthenticationFailure)
+  }
+
+  private let fetch: @Sendable () async throws -> [UInt8]
+  private let now: @Sendable () -> Timestamp
+  private let keysRemoved: @Sendable () -> Void
+  private let state = Mutex(State())
+
+  /// - Parameters:
+  ///   - fetch: gets the document of `/.well-known/jwks.json`.
+  ///   - keysRemoved: called when a key is no longer published: what it signed is void.
+  init(
+    now: @escaping @Sendable () -> Timestamp, keysRemoved: @escaping @Sendable () -> Void,
+    fetch: @escaping @Sendable () async throws -> [UInt8]
+  ) {
+    self.now = now
+    self.keysRemoved = keysRemoved
+    self.fetch = fetch
+  }
+
+  /// Keys among which the one of this id is. (The library's collection falls back on another key
+  /// when it does not know the id: so nobody may ask it for an id that is not there.)
+  ///
+  /// - Throws: `.unknownKey`; `.keysUnavailable` when no set has ever been had.
+  func keys(with id: String) async throws(AuthenticationFailure) -> JWTKeyCollection {
+    while true {
+      switch nextStep(for: id) {
+      case .use(let keys): return keys
+      case .refuse(let failure): throw failure
+      case .wait: await fetchInProgress()
+      case .fetch:
+        do {
+          try await fetchAndFinish()
+        } catch {
+          // The next turn of the loop says what is left: the last good set, or none.
+          continue
+        }
+      }
+    }
+  }
+
+  /// Fetches the set now, whatever is known; a fetch under way is waited for instead.
+  ///
+  /// - Throws: what the fetch throws, or `AuthenticationFailure.malformed`.
+  func refresh() async throws {
+    let isFirst = state.withLock { state in
+      if state.isFetching { return false }
+      state.isFetching = true
+      return true
+    }
+    if isFirst { try await fetchAndFinish() } else { await fetchInProgress() }
+  }
+
+  private func nextStep(for id: String) -> Step {
+    let now = now()
+    return state.withLock { state in
+      if let keys = state.keys, state.ids.contains(id) { return .use(keys) }
+      if state.isFetching {
+        return state.waiting.count < Self.waitingMax ? .wait : .refuse(.keysUnavailable)
+      }
+      if let nextFetch = state.nextFetch, now < nextFetch {
+        return .refuse(state.keys == nil ? .keysUnavailable : .unknownKey)
+      }
+      state.isFetching = true
+      return .fetch
+    }
+  }
+
+  private func fetchInProgress() async {
+    await withCheckedContinuation { continuation in
+      let isOver = state.withLock { state in
+        if state.isFetching { state.waiting.append(continuation) }
+        return !state.isFetching
+      }
+      if isOver { continuation.resume() }
+    }
+  }
+
+  /// - Precondition: `isFetching` was set by the caller.
+  private func fetchAndFinish() async throws {
+    do {
+      let published = try UserKeyDocument.keys(in: await fetch())
+      let keys = JWTKeyCollection()
+      for key in published { await keys.add(eddsa: key.eddsa, kid: JWKIdentifier(string: key.id)) }
+      finish(keys, ids: Set(published.map(\.id)), nextFetch: now() + Self.refreshInterval)
+    } catch is CancellationError {
+      // The request that asked is gone; that says nothing about the user service.
+      finish(nil, ids: [], nextFetch: nil)
+      throw CancellationError()
+    } catch {
+      finish(nil, ids: [], nextFetch: now() + Self.retryInterval)
+      throw error
+    }
+  }
+
+  private func finish(_ keys: JWTKeyCollection?, ids: Set<String>, nextFetch: Timestamp?) {
+    let (waiting, isRemoval) = state.withLock { state in
+      let isRemoval = keys != nil && !state.ids.isSubset(of: ids)
+      if let keys {
+        state.keys = keys
+        state.ids = ids
+      }
+      state.nextFetch = nextFetch
+      state.isFetching = false
+      defer { state.waiting = [] }
+      return (state.waiting, isRemoval)
+    }
+    if isRemoval { keysRemoved() }
+    for continuation in waiting { continuation.resume() }
+  }
+}
+
+/// The JSON Web Key Set (RFC 7517 section 5) with Ed25519 keys (RFC 8037 section 2).
+enum UserKeyDocument {
+  private struct Document: Codable { let keys: [Entry] }
+
+  private struct Entry: Codable {
+    let kty: String
+    let crv: String?
+    let x: String?
+    let kid: String?
+    let use: String?
+    let alg: String?
+  }
+
+  /// The document that publishes `keys`.
+  static func bytes(publishing keys: [VerifyingKey]) throws -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    return Array(try encoder.encode(Document(keys: keys.map(entry))))
+  }
+
+  /// The Ed25519 keys for signatures in a document; entries of other kinds are passed over
+  /// (RFC 7517 section 5 asks for that).
+  ///
+  /// - Throws: `AuthenticationFailure.malformed` for what is no key set, or too large a one.
+  static func keys(in bytes: [UInt8]) throws -> [PublishedKey] {
+    guard bytes.count <= UserKeySet.documentBytesMax else { throw AuthenticationFailure.malformed }
+    let document = try JSONDecoder().decode(Document.self, from: Data(bytes))
+    guard document.keys.count <= UserKeySet.keysMax else { throw AuthenticationFailure.malformed }
+    return document.keys.compactMap { entry in
+      guard entry.kty == "OKP", entry.crv == "Ed25519", entry.use ?? "sig" == "sig",
+        entry.alg ?? "EdDSA" == "EdDSA", let x = entry.x, let id = entry.kid,
+        let raw = Base64URL.decode(x), let key = try? VerifyingKey(rawBytes: raw)
+      else { return nil }  // A key we cannot use is one we do not have.
+      return PublishedKey(id: id, eddsa: key.eddsa)
+    }
+  }
+
+  struct PublishedKey {
+    let id: String
+    let eddsa: EdDSA.PublicKey
+  }
+
+  private static func entry(_ key: VerifyingKey) -> Entry {
+    Entry(
+      kty: "OKP", crv: "Ed25519", x: Base64URL.encode(key.rawBytes), kid: key.id, use: "sig",
+      alg: "EdDSA")
+  }
+}
