@@ -1,0 +1,56 @@
+/// The rows of the HTTP rules: what went wrong, as far as breaker and retry need to know.
+package enum FailureClass: String, Sendable, CaseIterable {
+  /// Connection refused, DNS, connect timeout, TLS handshake: the upstream saw nothing.
+  case requestNotSent
+  /// Reset or empty reply after bytes were sent: nobody knows.
+  case maybeProcessed
+  /// Our attempt timeout, after bytes were sent: nobody knows either.
+  case attemptTimedOut
+  /// 408, 502, 504.
+  case gatewayFailure
+  /// 425.
+  case tooEarly
+  /// 503.
+  case unavailable
+  /// 429.
+  case throttled
+  /// 500.
+  case serverError
+  /// 501, 505.
+  case unsupported
+  /// A certificate or a scheme that must not be trusted: ours to repair, logged at error.
+  case untrusted
+  /// The whole call's deadline ended the attempt before its own timeout did; the pipeline's finding,
+  /// not a transport's.
+  case deadlinePassed
+
+  /// What the breaker learns from it.
+  package enum Verdict: Sendable {
+    case failure, ignored
+    /// A failure when the attempt had run as long as a slow one; else too short to tell.
+    case failureWhenSlow
+  }
+
+  package var verdict: Verdict {
+    switch self {
+    case .requestNotSent, .maybeProcessed, .attemptTimedOut, .gatewayFailure, .unavailable,
+      .serverError, .unsupported:
+      .failure
+    case .tooEarly, .throttled, .untrusted: .ignored
+    case .deadlinePassed: .failureWhenSlow
+    }
+  }
+
+  /// Whether the request may be sent again.
+  ///
+  /// - Parameter isInvited: the answer carried Retry-After, or a pushback that allows it.
+  package func mayBeResent(_ idempotency: Idempotency, isInvited: Bool) -> Bool {
+    switch self {
+    case .requestNotSent: true
+    case .maybeProcessed, .attemptTimedOut, .gatewayFailure, .tooEarly, .serverError:
+      idempotency.mayBeResent
+    case .unavailable, .throttled: idempotency.mayBeResent || isInvited
+    case .unsupported, .untrusted, .deadlinePassed: false
+    }
+  }
+}

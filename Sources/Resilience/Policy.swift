@@ -1,0 +1,63 @@
+/// How one attempt ended: what the caller would get, and what policies make of it.
+///
+/// Between policies results travel as values, so that a rejection costs no throw and a failed HTTP
+/// answer needs no error.
+package struct Attempt<Value> {
+  package let result: Result<Value, any Error>
+  package let outcome: Outcome
+  /// The rejection that ended retrying while `result` keeps the failure that came before it.
+  package var suppressed: (any Error)?
+
+  package init(_ result: Result<Value, any Error>, _ outcome: Outcome) {
+    self.result = result
+    self.outcome = outcome
+  }
+
+  /// A rejection of our own, or a cancellation.
+  static func ignored(_ error: any Error) -> Attempt { Attempt(.failure(error), .ignored) }
+}
+
+/// Something that stands between a caller and an operation. Composition is static: no existential
+/// on a call's path.
+package protocol Policy: Sendable {
+  /// Runs `operation` as the policy permits: never, once, or several times.
+  nonisolated(nonsending) func attempt<Value>(
+    _ context: CallContext,
+    _ operation: nonisolated(nonsending) (CallContext) async -> Attempt<Value>
+  ) async -> Attempt<Value>
+}
+
+extension Policy {
+  /// Runs `operation` under this policy.
+  ///
+  /// - Parameter classify: what an attempt's result means; values are successes by default.
+  /// - Throws: what `operation` threw last, unchanged; a `LocalRejection`; or `CancellationError`.
+  package nonisolated(nonsending) func execute<Value>(
+    _ context: CallContext,
+    classify: (Result<Value, any Error>) -> Outcome = { Outcome.of($0) },
+    _ operation: nonisolated(nonsending) (CallContext) async throws -> Value
+  ) async throws -> Value {
+    try await attempt(context) { context in
+      await .run(context, classify: classify, operation)
+    }.result.get()
+  }
+}
+
+extension Attempt {
+  /// Runs `operation` once and classifies its result. Cancellation is looked at first: what an
+  /// operation returns or throws after its caller left is no success and no failure.
+  nonisolated(nonsending) static func run(
+    _ context: CallContext,
+    classify: (Result<Value, any Error>) -> Outcome,
+    _ operation: nonisolated(nonsending) (CallContext) async throws -> Value
+  ) async -> Attempt {
+    let result: Result<Value, any Error>
+    do {
+      result = .success(try await operation(context))
+    } catch {
+      result = .failure(error)
+    }
+    if Task.isCancelled { return .ignored(CancellationError()) }
+    return Attempt(result, classify(result))
+  }
+}

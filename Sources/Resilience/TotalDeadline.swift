@@ -1,0 +1,25 @@
+/// One budget of time for the whole logical call: the soonest of its own, the caller's and that of
+/// the request being served.
+package struct TotalDeadline: Policy {
+  private let total: Duration?
+  private let clock: any ResilienceClock
+
+  /// - Parameter total: nil when only given deadlines count.
+  package init(_ total: Duration?, clock: any ResilienceClock = MonotonicClock()) {
+    self.total = total
+    self.clock = clock
+  }
+
+  package nonisolated(nonsending) func attempt<Value>(
+    _ context: CallContext,
+    _ operation: nonisolated(nonsending) (CallContext) async -> Attempt<Value>
+  ) async -> Attempt<Value> {
+    let now = clock.now
+    var context = context
+    context.began = now
+    if let total { context.deadline = min(context.deadline, Deadline(after: total, from: now)) }
+    if let inherited = Deadline.current { context.deadline = min(context.deadline, inherited) }
+    if context.deadline.hasPassed(at: now) { return .ignored(DeadlineExceeded(place: .client)) }
+    return await operation(context)
+  }
+}
