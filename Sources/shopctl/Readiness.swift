@@ -1,0 +1,51 @@
+import Foundation
+
+/// Whether what answers on a port is ours, and ready.
+///
+/// A port that answers proves nothing: a program that could not bind it is gone, and a stranger
+/// answers instead.
+enum Readiness {
+  private struct AgentSelf: Decodable {
+    struct Config: Decodable { let NodeName: String }
+    let Config: Config
+  }
+
+  private struct ServiceInfo: Decodable {
+    let instance: String
+    let version: String?
+  }
+
+  /// What our Consul agent still lacks; nil when it is ours and has a leader.
+  static func agent(port: Int, nodeName: String) async -> String? {
+    guard let answer = await LoopbackProbe.get("/v1/agent/self", port: port), answer.status == 200
+    else { return "it does not answer" }
+    // Anything else than an agent's answer is as strange as another node's.
+    guard let agent = try? JSONDecoder().decode(AgentSelf.self, from: answer.body),
+      agent.Config.NodeName == nodeName
+    else { return "another agent than ours answers on port \(port)" }
+    guard let leader = await LoopbackProbe.get("/v1/status/leader", port: port),
+      leader.status == 200, leader.body.count > 2
+    else { return "it has no leader" }
+    return nil
+  }
+
+  /// What a service still lacks; nil when the process that was started for `record` answers under
+  /// the instance it was given, and is ready.
+  static func service(_ record: ProcessRecord) async -> String? {
+    guard record.state == .running, let process = record.process, process.isAlive else {
+      return record.lastEnd.map { "it ended with \($0)" } ?? "it is not running"
+    }
+    guard let info = await LoopbackProbe.get("/info", port: record.port) else {
+      return "it does not answer on port \(record.port)"
+    }
+    // A body that is no such document is a stranger's.
+    guard info.status == 200,
+      let facts = try? JSONDecoder().decode(ServiceInfo.self, from: info.body),
+      facts.instance == record.instance
+    else { return "another program than ours answers on port \(record.port)" }
+    guard let ready = await LoopbackProbe.get("/health/ready", port: record.port) else {
+      return "it does not answer on port \(record.port)"
+    }
+    return ready.status == 200 ? nil : "its /health/ready says \(ready.status)"
+  }
+}

@@ -1,0 +1,73 @@
+import ArgumentParser
+import Foundation
+
+struct Up: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Starts PostgreSQL, Consul and the five services, and prints where they are.",
+    discussion: """
+      Run again it says that the shop runs already. Settings of the services pass through:
+      LOG_LEVEL=debug ./shop up. DATABASE_URL names a PostgreSQL of yours to use instead of a private
+      one; DISCOVERY=static does without Consul.
+
+      Examples:
+        ./shop up
+        ./shop up --ports-from 20000
+        ./shop up --port order=9082 --port postgres=15433
+
+      See also: status, logs, down.
+      """)
+
+  @OptionGroup var copy: CopyOptions
+  @OptionGroup var program: ProgramOptions
+
+  @Option(
+    name: .customLong("port"),
+    help: "NAME=PORT for one of: product, order, user, payment, notification, consul, postgres.")
+  var overrides: [String] = []
+
+  func run() async throws {
+    let state = copy.state
+    let ports = try Ports(from: copy.portsFrom, overrides: overrides)
+    try state.create()
+    let lock = try StateLock(state)
+    if SupervisorRecord.living(state) != nil, let plan = Plan.read(state) {
+      print(
+        "The shop runs already\(plan.ports == ports ? "" : ", on other ports than asked for").\n")
+      let report = await StatusReport.make(state: state, plan: plan)
+      print(report.table)
+      return
+    }
+    let progress = Progress()
+    let sequence = StartSequence(
+      state: state, ports: ports, portsFrom: copy.portsFrom, programs: program.programs,
+      checkout: CopyOptions.checkout, command: "./shop up" + copy.words,
+      environment: ProcessInfo.processInfo.environment, progress: progress)
+    let began = ContinuousClock.now
+    let signals = SignalStream([SIGINT, SIGTERM, SIGHUP])
+    do {
+      // Nil when a signal came first.
+      let plan = try await withThrowingTaskGroup(of: Plan?.self) { group in
+        group.addTask { try await sequence.run() }
+        group.addTask {
+          for await _ in signals.values { return nil }
+          return nil
+        }
+        let first = try await group.next() ?? nil
+        group.cancelAll()
+        return first
+      }
+      guard let plan else { throw CancellationError() }
+      let report = await StatusReport.make(state: state, plan: plan)
+      print("\nThe shop is up, in \(Int((ContinuousClock.now - began) / .seconds(1))) s.\n")
+      print(report.table)
+      print("\nTry:\n  \(AddressTable(plan: plan, state: state).firstRequest)")
+    } catch {
+      if error is CancellationError { progress.say("\nStopped. Cleaning up.") }
+      // A task of its own: this one may be cancelled, and what was started must end all the same.
+      _ = try await Task { try await Shutdown(state: state, progress: progress).run() }.value
+      if error is CancellationError { throw ExitCode(130) }
+      throw error
+    }
+    withExtendedLifetime(lock) {}
+  }
+}
