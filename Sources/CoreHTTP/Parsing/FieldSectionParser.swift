@@ -1,0 +1,120 @@
+import HTTPMessages
+
+/// Reads field lines up to the empty line that ends them (RFC 9112 section 5): the fields of a head,
+/// and the trailers of a chunked body. Resumes at the byte where the input ended.
+struct FieldSectionParser {
+  private enum State {
+    case lineStart
+    case name
+    case blanks
+    case value
+    case lineFeed
+    case lastLineFeed
+  }
+
+  struct Bounds {
+    var lineBytesMax: Int
+    var sectionBytesMax: Int
+    var linesMax: Int
+  }
+
+  /// The next byte to look at; behind the section once it is complete.
+  private(set) var position: Int
+  private(set) var lines: [HTTPFields.Line] = []
+
+  private let bounds: Bounds
+  private let sectionStart: Int
+  private var state = State.lineStart
+  private var lineStart = 0
+  private var nameEnd = 0
+  private var valueStart = 0
+  private var valueEnd = 0
+
+  /// - Parameter start: where in the input the first line begins.
+  init(start: Int, bounds: Bounds) {
+    position = start
+    sectionStart = start
+    self.bounds = bounds
+  }
+
+  /// - Parameter input: the same bytes as before, and more.
+  /// - Returns: whether the section is complete.
+  mutating func parse(_ input: Span<UInt8>) throws(Refusal) -> Bool {
+    while position < input.count {
+      switch state {
+      case .lineStart: try beginLine(input)
+      case .name: try readName(input)
+      case .blanks:
+        while position < input.count, input[position].isBlank { position += 1 }
+        try checkBounds()
+        guard position < input.count else { return false }
+        valueStart = position
+        valueEnd = position
+        state = .value
+      case .value: try readValue(input)
+      case .lineFeed:
+        guard input[position] == .lineFeed else { throw .bareLineEnd }
+        position += 1
+        lines.append(
+          HTTPFields.Line(
+            nameStart: lineStart, nameCount: nameEnd - lineStart,
+            valueStart: valueStart, valueCount: valueEnd - valueStart))
+        state = .lineStart
+      case .lastLineFeed:
+        guard input[position] == .lineFeed else { throw .bareLineEnd }
+        position += 1
+        return true
+      }
+    }
+    return false
+  }
+
+  private mutating func beginLine(_ input: Span<UInt8>) throws(Refusal) {
+    if input[position] == .carriageReturn {
+      position += 1
+      state = .lastLineFeed
+      return
+    }
+    guard lines.count < bounds.linesMax else { throw .fieldsTooLarge }
+    if lines.isEmpty { lines.reserveCapacity(16) }
+    lineStart = position
+    state = .name
+  }
+
+  private mutating func readName(_ input: Span<UInt8>) throws(Refusal) {
+    let stop = min(input.count, scanEnd)
+    position = ByteScan.endOfToken(input, from: position, to: stop)
+    guard position < stop else { return try checkBounds() }
+    guard input[position] == UInt8(ascii: ":"), position > lineStart else {
+      throw .malformed("A field line is a name, a colon directly behind it, and a value.")
+    }
+    nameEnd = position
+    position += 1
+    state = .blanks
+  }
+
+  private mutating func readValue(_ input: Span<UInt8>) throws(Refusal) {
+    let stop = min(input.count, scanEnd)
+    position = ByteScan.endOfFieldText(input, from: position, to: stop)
+    guard position < stop else { return try checkBounds() }
+    switch input[position] {
+    case .tab: position += 1
+    case .carriageReturn:
+      valueEnd = position
+      while valueEnd > valueStart, input[valueEnd - 1].isBlank { valueEnd -= 1 }
+      position += 1
+      state = .lineFeed
+    case .lineFeed: throw .bareLineEnd
+    default: throw .malformed("A field value holds no control bytes.")
+    }
+  }
+
+  /// One byte behind the last that a line may have here.
+  private var scanEnd: Int {
+    min(lineStart + bounds.lineBytesMax, sectionStart + bounds.sectionBytesMax) + 1
+  }
+
+  private func checkBounds() throws(Refusal) {
+    if position >= scanEnd { throw .fieldsTooLarge }
+  }
+}

@@ -1,0 +1,120 @@
+import HTTPMessages
+
+/// How the body's end is found (RFC 9112 section 6.3).
+enum BodyFraming: Equatable {
+  case none
+  case length(Int)
+  case chunked
+}
+
+/// What a head's fields say about its message and its connection. Reads the few fields that a server
+/// must understand; the rest is the handlers'.
+struct MessageRules {
+  var framing = BodyFraming.none
+  /// The connection may serve another request (RFC 9112 section 9.3).
+  var keepsAlive: Bool
+  /// The client waits for 100 before it sends the body (RFC 9110 section 10.1.1).
+  var expectsContinue = false
+
+  private var hosts = 0
+  private var contentLength: Int?
+  private var transferCodings: [[UInt8]]?
+  private var saysClose = false
+  private var saysKeepAlive = false
+
+  /// - Parameter minorVersion: x of `HTTP/1.x`.
+  init(
+    _ input: Span<UInt8>, _ lines: [HTTPFields.Line], minorVersion: UInt8
+  ) throws(Refusal) {
+    let isOld = minorVersion == 0
+    keepsAlive = !isOld
+    for line in lines {
+      switch line.nameCount {
+      case 4 where input.equals(line.name, "host"): try readHost(input, line.value)
+      case 6 where !isOld && input.equals(line.name, "expect"):
+        try readExpectation(input, line.value)
+      case 10 where input.equals(line.name, "connection"): readConnection(input, line.value)
+      case 14 where input.equals(line.name, "content-length"): try readLength(input, line.value)
+      case 17 where input.equals(line.name, "transfer-encoding"):
+        transferCodings = (transferCodings ?? []) + Self.listElements(input, line.value)
+      default: break
+      }
+    }
+    guard hosts == 1 || (hosts == 0 && isOld) else {
+      throw .malformed("A request has exactly one Host field.")
+    }
+    try settleFraming(isOld: isOld)
+    keepsAlive = !saysClose && (!isOld || saysKeepAlive)
+  }
+
+  private mutating func readHost(_ input: Span<UInt8>, _ value: Range<Int>) throws(Refusal) {
+    hosts += 1
+    guard AuthorityRules.isAuthority(input, value, needsHost: false) else {
+      throw .malformed("Host is host or host:port.")
+    }
+  }
+
+  private mutating func readExpectation(
+    _ input: Span<UInt8>, _ value: Range<Int>
+  ) throws(Refusal) {
+    guard input.equals(value, "100-continue") else {
+      throw Refusal(.expectationFailed, "The only expectation served is 100-continue.")
+    }
+    expectsContinue = true
+  }
+
+  private mutating func readConnection(_ input: Span<UInt8>, _ value: Range<Int>) {
+    if input.equals(value, "keep-alive") {
+      saysKeepAlive = true
+      return
+    }
+    for option in Self.listElements(input, value) {
+      saysClose = saysClose || option == Array("close".utf8)
+      saysKeepAlive = saysKeepAlive || option == Array("keep-alive".utf8)
+    }
+  }
+
+  private mutating func readLength(_ input: Span<UInt8>, _ value: Range<Int>) throws(Refusal) {
+    guard contentLength == nil else { throw .malformed("Content-Length is given once.") }
+    guard !value.isEmpty else { throw .malformed("Content-Length is digits.") }
+    var length = 0
+    for position in value {
+      guard input[position].isDigit else { throw .malformed("Content-Length is digits.") }
+      let (tenfold, overflow) = length.multipliedReportingOverflow(by: 10)
+      let (sum, overflowToo) = tenfold.addingReportingOverflow(Int(input[position] - 0x30))
+      guard !overflow, !overflowToo else { throw .malformed("Content-Length is below 2^63.") }
+      length = sum
+    }
+    contentLength = length
+  }
+
+  private mutating func settleFraming(isOld: Bool) throws(Refusal) {
+    guard let transferCodings else {
+      if let contentLength, contentLength > 0 { framing = .length(contentLength) }
+      return
+    }
+    guard contentLength == nil else {
+      throw .malformed("Content-Length and Transfer-Encoding exclude each other.")
+    }
+    guard !isOld else { throw .malformed("HTTP/1.0 has no Transfer-Encoding.") }
+    let chunked = Array("chunked".utf8)
+    if transferCodings == [chunked] {
+      framing = .chunked
+      return
+    }
+    let names = transferCodings.map { coding in Array(coding.prefix { $0 != UInt8(ascii: ";") }) }
+    guard names.allSatisfy({ HTTPToken.isToken($0) }), names != [chunked],
+      !names.dropLast().contains(chunked)
+    else { throw .malformed("Transfer-Encoding is chunked, once and last.") }
+    throw Refusal(.notImplemented, "The only transfer coding served is chunked.")
+  }
+
+  /// The elements of a comma-separated list, lowered; empty ones are kept, for the caller to judge.
+  private static func listElements(_ input: Span<UInt8>, _ range: Range<Int>) -> [[UInt8]] {
+    input.copy(range).split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false).map {
+      let start = $0.firstIndex { !$0.isBlank } ?? $0.endIndex
+      let end = $0.lastIndex { !$0.isBlank }.map { $0 + 1 } ?? start
+      return $0[start..<end].map(HTTPToken.lowercased)
+    }
+  }
+}

@@ -1,0 +1,22 @@
+package import HTTPMessages
+
+/// Why the server will not serve what it received. The status and the reason are sent, then the
+/// connection ends: after such an error nobody knows where the next request begins.
+package struct Refusal: Error, Equatable {
+  package let status: HTTPStatus
+  /// One sentence for whoever wrote the client. Says nothing of what the server holds.
+  package let reason: String
+
+  package init(_ status: HTTPStatus, _ reason: String) {
+    self.status = status
+    self.reason = reason
+  }
+
+  static func malformed(_ reason: String) -> Refusal { Refusal(.badRequest, reason) }
+
+  static let bareLineEnd = malformed("A line ends in CR LF, nothing else.")
+  static let requestLineTooLong = Refusal(.uriTooLong, "The request line is too long.")
+  static let fieldsTooLarge = Refusal(
+    .requestHeaderFieldsTooLarge, "The fields are too long or too many.")
+  static let bodyTooLarge = Refusal(.contentTooLarge, "The body is too large.")
+}

@@ -1,0 +1,178 @@
+package import HTTPMessages
+
+/// Turns the bytes of one connection into requests, by the rules of RFC 9110 and RFC 9112 and none of
+/// their leniences. Pure: knows no socket and no clock. Incremental: the bytes may be cut anywhere, and
+/// each is looked at a bounded number of times.
+package struct RequestParser {
+  package enum Step {
+    /// More bytes are needed.
+    case incomplete
+    /// A head is complete and a body is to come: look at `head`, then call `admitBody`, then go on.
+    case head
+    /// A request is complete: call `takeRequest`, then go on.
+    case request
+    /// Nothing behind this can be understood; the parser is of no more use.
+    case refused(Refusal)
+  }
+
+  /// The parser has seen a part of a request: its end would cut that request short.
+  package var isInsideRequest: Bool {
+    if case .line = stage { line.position > 0 } else { true }
+  }
+  /// The head of the present request is complete.
+  package var isInsideBody: Bool {
+    if case .body = stage { true } else { false }
+  }
+  /// Bytes of the present body so far.
+  package var bodyByteCount: Int { chunked?.bytes.count ?? body.count }
+  /// The client waits for a 100 before it sends the body.
+  package private(set) var expectsContinue = false
+  /// Whether the connection may go on after the present request.
+  package private(set) var keepsAlive = true
+  /// The present request is of HTTP/1.0.
+  package private(set) var isOldVersion = false
+
+  /// The present request is a HEAD: no answer to it has a body, a refusal neither.
+  package var isHead: Bool { line.method == .head }
+
+  private enum Stage {
+    case line
+    case fields
+    case body
+    case complete
+  }
+
+  private let limits: HTTPLimits
+  private var stage = Stage.line
+  private var line = RequestLineParser()
+  private var fields: FieldSectionParser
+  private var request: HTTPRequest?
+  private var framing = BodyFraming.none
+  private var bodyBytesMax = 0
+  private var body: [UInt8] = []
+  private var chunked: ChunkedBody?
+
+  package init(limits: HTTPLimits = .init()) {
+    self.limits = limits
+    fields = FieldSectionParser(start: 0, bounds: Self.fieldBounds(limits))
+  }
+
+  /// The present request's head, with an empty body.
+  ///
+  /// - Precondition: the last step was `.head`.
+  package var head: HTTPRequest {
+    guard let request else { preconditionFailure("no head is complete") }
+    return request
+  }
+
+  /// Reads on.
+  ///
+  /// - Parameters:
+  ///   - input: every byte that has arrived and was not consumed.
+  ///   - consumed: set to how many of them are done with; the next call's input begins behind them.
+  package mutating func advance(_ input: Span<UInt8>, consumed: inout Int) -> Step {
+    consumed = 0
+    do throws(Refusal) {
+      return try stage == .body ? readBody(input, &consumed) : readHead(input, &consumed)
+    } catch {
+      return .refused(error)
+    }
+  }
+
+  /// Sets how long the present body may be. To be called once, after `.head`.
+  ///
+  /// - Throws: 413 if its `Content-Length` says more.
+  package mutating func admitBody(bytesMax: Int? = nil) throws(Refusal) {
+    bodyBytesMax = bytesMax ?? limits.bodyBytesMax
+    if case .length(let length) = framing, length > bodyBytesMax { throw .bodyTooLarge }
+  }
+
+  /// Hands over the complete request and makes ready for the next.
+  ///
+  /// - Precondition: the last step was `.request`.
+  package mutating func takeRequest() -> HTTPRequest {
+    guard stage == .complete, var request else { preconditionFailure("no request is complete") }
+    self.request = nil
+    if let chunked {
+      request.body = chunked.bytes
+      self.chunked = nil
+    } else if framing != .none {
+      request.body = body
+      body = []
+    }
+    line = RequestLineParser()
+    stage = .line
+    return request
+  }
+
+  // MARK: Head
+
+  private mutating func readHead(
+    _ input: Span<UInt8>, _ consumed: inout Int
+  ) throws(Refusal) -> Step {
+    if stage == .line {
+      guard try line.parse(input, limits) else { return .incomplete }
+      fields = FieldSectionParser(start: line.position, bounds: Self.fieldBounds(limits))
+      stage = .fields
+    }
+    guard try fields.parse(input) else { return .incomplete }
+    try finishHead(input)
+    consumed = fields.position
+    guard framing != .none else {
+      expectsContinue = false
+      stage = .complete
+      return .request
+    }
+    stage = .body
+    return .head
+  }
+
+  private mutating func finishHead(_ input: Span<UInt8>) throws(Refusal) {
+    let target = try RequestTarget(input, line.target, for: line.method)
+    let rules = try MessageRules(input, fields.lines, minorVersion: line.minorVersion)
+    guard let method = line.method else {
+      throw Refusal(.notImplemented, "The method is not known here.")
+    }
+    framing = rules.framing
+    keepsAlive = rules.keepsAlive
+    isOldVersion = line.minorVersion == 0
+    expectsContinue = rules.expectsContinue
+    if framing == .chunked { chunked = ChunkedBody(limits) }
+    let head = input.copy(0..<fields.position)
+    var request = HTTPRequest(
+      received: method, head: head, target: target.origin,
+      fields: HTTPFields(received: head, lines: fields.lines))
+    if let authority = target.authority {
+      request.fields[.host] = String(decoding: head[authority], as: UTF8.self)
+      if request.pathBytes.isEmpty { request.target = "/" + request.target }
+    }
+    self.request = request
+  }
+
+  private static func fieldBounds(_ limits: borrowing HTTPLimits) -> FieldSectionParser.Bounds {
+    .init(
+      lineBytesMax: limits.fieldLineBytesMax, sectionBytesMax: limits.fieldSectionBytesMax,
+      linesMax: limits.fieldsMax)
+  }
+
+  // MARK: Body
+
+  private mutating func readBody(
+    _ input: Span<UInt8>, _ consumed: inout Int
+  ) throws(Refusal) -> Step {
+    switch framing {
+    case .none: break
+    case .length(let length):
+      let count = min(length - body.count, input.count)
+      input.extracting(0..<count).withUnsafeBufferPointer { body.append(contentsOf: $0) }
+      consumed = count
+      guard body.count == length else { return .incomplete }
+    case .chunked:
+      let isComplete = try chunked?.read(
+        input, consumed: &consumed, bytesMax: bodyBytesMax, limits)
+      guard isComplete == true else { return .incomplete }
+    }
+    stage = .complete
+    return .request
+  }
+}

@@ -1,0 +1,139 @@
+import Glibc
+import HTTPMessages
+
+/// Where a request goes: the four forms of RFC 9112 section 3.2, checked.
+struct RequestTarget {
+  /// Path and query. Empty or beginning with `?` only in absolute-form, where it means `/`.
+  var origin: Range<Int>
+  /// What replaces the Host field: the authority of absolute-form.
+  var authority: Range<Int>?
+
+  /// - Parameter range: the target within `input`; visible ASCII without `#`.
+  init(_ input: Span<UInt8>, _ range: Range<Int>, for method: HTTPMethod?) throws(Refusal) {
+    origin = range
+    if method == .connect {
+      guard AuthorityRules.isAuthority(input, range, needsHost: true) else {
+        throw .malformed("CONNECT takes host:port.")
+      }
+      throw Refusal(.notImplemented, "This server opens no tunnels.")
+    }
+    if input[range.lowerBound] == UInt8(ascii: "/") {
+      try checkPath(input)
+      return
+    }
+    if range.count == 1, input[range.lowerBound] == UInt8(ascii: "*"), method == .options { return }
+    let schemeEnd = try Self.schemeEnd(input, range)
+    var authorityEnd = schemeEnd
+    while authorityEnd < range.upperBound, input[authorityEnd] != UInt8(ascii: "/"),
+      input[authorityEnd] != UInt8(ascii: "?")
+    {
+      authorityEnd += 1
+    }
+    guard AuthorityRules.isAuthority(input, schemeEnd..<authorityEnd, needsHost: true) else {
+      throw .malformed("The target's authority is host or host:port.")
+    }
+    authority = schemeEnd..<authorityEnd
+    origin = authorityEnd..<range.upperBound
+    try checkPath(input)
+  }
+
+  private static func schemeEnd(
+    _ input: Span<UInt8>, _ range: Range<Int>
+  ) throws(Refusal) -> Int {
+    for scheme in ["http://", "https://"] as [StaticString] {
+      let end = range.lowerBound + scheme.utf8CodeUnitCount
+      if end <= range.upperBound, input.equals(range.lowerBound..<end, scheme) { return end }
+    }
+    throw .malformed("A target is a path that begins with / or an http URL.")
+  }
+
+  /// Escapes are two digits, segments are UTF-8 without NUL, and none is `.` or `..`, escaped or not.
+  private func checkPath(_ input: Span<UInt8>) throws(Refusal) {
+    var position = origin.lowerBound
+    var segmentStart = position
+    var isSuspect = false
+    while position <= origin.upperBound {
+      let byte = position < origin.upperBound ? input[position] : UInt8(ascii: "?")
+      switch byte {
+      case UInt8(ascii: "/"), UInt8(ascii: "?"):
+        if isSuspect { try checkSegment(input.copy(segmentStart..<position)) }
+        if byte == UInt8(ascii: "?") { return }
+        segmentStart = position + 1
+        isSuspect = false
+      case UInt8(ascii: "%"): isSuspect = true
+      case UInt8(ascii: ".") where position == segmentStart: isSuspect = true
+      default: break
+      }
+      position += 1
+    }
+  }
+
+  private func checkSegment(_ escaped: [UInt8]) throws(Refusal) {
+    guard let segment = PercentEncoding.decode(segment: escaped) else {
+      throw .malformed("The path's escapes are two hexadecimal digits that make UTF-8 without NUL.")
+    }
+    if segment == "." || segment == ".." { throw .malformed("The path has no dot segments.") }
+  }
+}
+
+/// `host [":" port]` of RFC 9110 section 7.2 and RFC 3986 section 3.2.2.
+enum AuthorityRules {
+  /// - Parameter needsHost: whether an empty host is wrong; in a Host field it is allowed.
+  static func isAuthority(_ input: Span<UInt8>, _ range: Range<Int>, needsHost: Bool) -> Bool {
+    if range.isEmpty { return !needsHost }
+    var position = range.lowerBound
+    if input[position] == UInt8(ascii: "[") {
+      guard let end = endOfAddress(input, range) else { return false }
+      position = end
+    } else {
+      while position < range.upperBound, input[position] != UInt8(ascii: ":") {
+        guard isNameByte(input[position]) else { return false }
+        if input[position] == UInt8(ascii: "%") {
+          guard position + 2 < range.upperBound,
+            PercentEncoding.hexadecimalDigit(input[position + 1]) != nil,
+            PercentEncoding.hexadecimalDigit(input[position + 2]) != nil
+          else { return false }
+        }
+        position += 1
+      }
+      if position == range.lowerBound, needsHost { return false }
+    }
+    return position == range.upperBound || isPort(input, position..<range.upperBound)
+  }
+
+  /// A colon and 1 to 5 digits, at most 65535.
+  private static func isPort(_ input: Span<UInt8>, _ range: Range<Int>) -> Bool {
+    guard input[range.lowerBound] == UInt8(ascii: ":"), (2...6).contains(range.count) else {
+      return false
+    }
+    var port = 0
+    for position in range.dropFirst() {
+      guard input[position].isDigit else { return false }
+      port = port * 10 + Int(input[position] - 0x30)
+    }
+    return port <= 65535
+  }
+
+  /// Behind the `]` of a bracketed IPv6 address; nil if it is none. Zones and later versions are not
+  /// served.
+  private static func endOfAddress(_ input: Span<UInt8>, _ range: Range<Int>) -> Int? {
+    for position in range where input[position] == UInt8(ascii: "]") {
+      let text = String(
+        decoding: input.copy(range.lowerBound + 1..<position), as: UTF8.self)
+      var address = in6_addr()
+      return inet_pton(AF_INET6, text, &address) == 1 ? position + 1 : nil
+    }
+    return nil
+  }
+
+  /// unreserved, sub-delims, or the `%` of an escape.
+  private static func isNameByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "!"), UInt8(ascii: "$"), UInt8(ascii: "&"), UInt8(ascii: "'"),
+      UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "*"), UInt8(ascii: "+"),
+      UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "="), UInt8(ascii: "%"):
+      true
+    default: PercentEncoding.isUnreserved(byte)
+    }
+  }
+}

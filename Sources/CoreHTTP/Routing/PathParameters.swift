@@ -1,0 +1,15 @@
+/// The values that a path gives to its pattern's `{names}`, decoded.
+package struct PathParameters: Sendable {
+  private var values: [(name: String, value: String)] = []
+
+  package init() {}
+
+  package init(_ values: [(name: String, value: String)]) {
+    self.values = values
+  }
+
+  /// nil if the pattern has no such name.
+  package subscript(_ name: String) -> String? {
+    values.first { $0.name == name }?.value
+  }
+}

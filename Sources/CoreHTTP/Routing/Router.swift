@@ -1,0 +1,150 @@
+package import HTTPMessages
+
+/// Finds the handler for a request by its path and method, and answers what no handler is for: 404,
+/// 405 with `Allow`, OPTIONS, and HEAD by the handler of GET.
+package struct Router: ServerHandler {
+  package typealias Handler =
+    @Sendable (HTTPRequest, PathParameters) async throws -> HTTPResponse
+  package typealias ImmediateHandler =
+    @Sendable (HTTPRequest, PathParameters) throws -> HTTPResponse
+
+  /// What is known about a request's route.
+  package enum Match: Sendable {
+    case found(Route, PathParameters)
+    /// The path has routes, but none of this method; these methods it has, HEAD and OPTIONS included.
+    case methodNotAllowed([HTTPMethod], pattern: String)
+    case notFound
+  }
+
+  /// One registered route.
+  package struct Route: Sendable {
+    package enum Answering: Sendable {
+      case immediate(ImmediateHandler)
+      case suspending(Handler)
+    }
+    package let method: HTTPMethod
+    package let pattern: RoutePattern
+    /// nil: the server's own limit.
+    package let bodyBytesMax: Int?
+    package let answering: Answering
+    let parameterNames: [String]
+  }
+
+  /// Makes the answers of 404 and 405; `Allow` is added to what it returns.
+  package var refusal: @Sendable (HTTPStatus, HTTPRequest) -> HTTPResponse = { status, _ in
+    ProblemBody.response(status)
+  }
+
+  private var tree = RouteTree()
+  private var table: [Route] = []
+
+  package init() {}
+
+  /// Every route, in the order of registration.
+  package var routes: [(method: HTTPMethod, pattern: String)] {
+    table.map { ($0.method, $0.pattern.text) }
+  }
+
+  /// Registers a handler that may suspend.
+  ///
+  /// - Precondition: no route of that method has the same pattern, whatever its names.
+  package mutating func on(
+    _ method: HTTPMethod, _ pattern: String, bodyMax: Int? = nil, _ handle: @escaping Handler
+  ) {
+    add(method, pattern, bodyMax, .suspending(handle))
+  }
+
+  /// Registers a handler that answers at once: no task is made for it. It must not block.
+  package mutating func onSync(
+    _ method: HTTPMethod, _ pattern: String, bodyMax: Int? = nil,
+    _ handle: @escaping ImmediateHandler
+  ) {
+    add(method, pattern, bodyMax, .immediate(handle))
+  }
+
+  private mutating func add(
+    _ method: HTTPMethod, _ pattern: String, _ bodyMax: Int?, _ answering: Route.Answering
+  ) {
+    let pattern = RoutePattern(pattern)
+    let names = pattern.segments.compactMap {
+      if case .parameter(let name) = $0 { name } else { nil }
+    }
+    if let other = tree.insert(pattern, method, route: table.count) {
+      preconditionFailure(
+        "\(method.rawValue) \(pattern.text) is the same as \(table[other].pattern.text)")
+    }
+    table.append(
+      Route(
+        method: method, pattern: pattern, bodyBytesMax: bodyMax, answering: answering,
+        parameterNames: names))
+  }
+
+  // MARK: Matching
+
+  package func match(_ request: HTTPRequest) -> Match {
+    var values: [String] = []
+    let candidates = tree.find(request.pathBytes, values: &values)
+    guard let first = candidates.first else { return .notFound }
+    let chosen =
+      candidates.first { $0.method == request.method }
+      ?? (request.method == .head ? candidates.first { $0.method == .get } : nil)
+    guard let chosen else {
+      return .methodNotAllowed(
+        Self.allowed(candidates.map(\.method)), pattern: table[first.route].pattern.text)
+    }
+    let route = table[chosen.route]
+    guard !values.isEmpty else { return .found(route, PathParameters()) }
+    return .found(route, PathParameters(Array(zip(route.parameterNames, values))))
+  }
+
+  private static func allowed(_ methods: [HTTPMethod]) -> [HTTPMethod] {
+    HTTPMethod.allCases.filter { method in
+      methods.contains(method) || method == .options
+        || (method == .head && methods.contains(.get))
+    }
+  }
+
+  // MARK: Answering
+
+  package func bodyAdmission(for head: HTTPRequest) -> BodyAdmission {
+    guard case .found(let route, _) = match(head) else { return .unwanted }
+    return .whole(bytesMax: route.bodyBytesMax)
+  }
+
+  package func begin(_ request: HTTPRequest) throws -> ServerAnswer {
+    switch match(request) {
+    case .found(let route, let parameters):
+      switch route.answering {
+      case .immediate(let handle):
+        var response = try handle(request, parameters)
+        response.route = route.pattern.text
+        return .ready(response)
+      case .suspending(let handle):
+        return .later {
+          var response = try await handle(request, parameters)
+          response.route = route.pattern.text
+          return response
+        }
+      }
+    case .methodNotAllowed(let methods, let pattern):
+      return .ready(answerOther(request, methods, pattern))
+    case .notFound:
+      if request.method == .options, request.pathBytes.elementsEqual("*".utf8) {
+        return .ready(answerOther(request, Self.allowed(Array(Set(table.map(\.method)))), nil))
+      }
+      return .ready(refusal(.notFound, request))
+    }
+  }
+
+  /// OPTIONS or a 405, both with `Allow`.
+  private func answerOther(
+    _ request: HTTPRequest, _ methods: [HTTPMethod], _ pattern: String?
+  ) -> HTTPResponse {
+    var response =
+      request.method == .options
+      ? HTTPResponse(.noContent) : refusal(.methodNotAllowed, request)
+    response.fields[.allow] = methods.map(\.rawValue).joined(separator: ", ")
+    response.route = pattern
+    return response
+  }
+}

@@ -1,0 +1,149 @@
+import EventLoops
+import HTTPMessages
+
+/// What is left to do for the request being answered.
+struct Exchange {
+  var isHead = false
+  var isOldVersion = false
+  /// The connection goes on after the answer.
+  var keepsAlive = true
+  /// For the observer, if there is one.
+  var request: HTTPRequest?
+  var start = MonotonicTime(nanoseconds: 0)
+}
+
+/// A handler's work that suspends.
+typealias Work = @Sendable () async throws -> HTTPResponse
+
+extension Connection {
+  /// A head is complete and its body is to come: decides how long it may be, and whether the client
+  /// is told to go on.
+  func beginBody(isHere: Bool) {
+    enter(.body)
+    var head = parser.head
+    head.peer = peer
+    var bytesMax: Int?
+    switch server.handler.bodyAdmission(for: head) {
+    case .whole(let limit): bytesMax = limit
+    case .unwanted where parser.expectsContinue && !isHere:
+      // The final status at once, instead of a 100 (RFC 9110 section 10.1.1).
+      return begin(head, isLast: true)
+    case .unwanted: break
+    }
+    do throws(Refusal) {
+      try parser.admitBody(bytesMax: bytesMax)
+    } catch {
+      return refuse(error, request: head)
+    }
+    if parser.expectsContinue, !isHere { server.output.append("HTTP/1.1 100 Continue\r\n\r\n") }
+  }
+
+  /// Answers a whole request, at once or in the connection's task.
+  func begin(_ received: HTTPRequest, isLast: Bool = false) {
+    var request = received
+    request.peer = peer
+    requestsServed += 1
+    let mayGoOn =
+      !isLast && !server.isDraining && requestsServed < server.limits.requestsPerConnectionMax
+    exchange.isHead = request.method == .head
+    exchange.isOldVersion = parser.isOldVersion
+    exchange.keepsAlive = parser.keepsAlive && mayGoOn
+    // A client that did not ask for the end may have sent more.
+    mustLinger = parser.keepsAlive && !mayGoOn
+    if server.observer != nil {
+      exchange.request = request
+      exchange.start = .now()
+    }
+    enter(.idle)
+    do {
+      switch try server.handler.begin(request) {
+      case .ready(let response): answer(response, failure: nil)
+      case .later(let work): start(work)
+      }
+    } catch {
+      answer(Self.response(to: error), failure: error)
+    }
+  }
+
+  /// What a handler throws is its own fault, unless it could not read the client's query.
+  private static func response(to error: any Error) -> HTTPResponse {
+    ProblemBody.response(error is HTTPRequest.QueryError ? .badRequest : .internalServerError)
+  }
+
+  /// Puts an answer behind those that wait to be sent.
+  private func answer(_ response: HTTPResponse, failure: (any Error)?) {
+    let saysClose = response.fields[.connection]?.lowercased() == "close"
+    // Draining may have begun while the handler worked.
+    if saysClose || (server.isDraining && exchange.keepsAlive) {
+      exchange.keepsAlive = false
+      mustLinger = true
+    }
+    if let observer = server.observer {
+      observer.served(
+        ServedExchange(
+          request: exchange.request, status: response.status, route: response.route,
+          duration: .now() - exchange.start, responseBodyBytes: response.body.count,
+          failure: failure))
+      exchange.request = nil
+    }
+    server.writer.write(
+      response, persistence, withoutBody: exchange.isHead, to: server.output)
+    if !exchange.keepsAlive { enter(.ending) }
+  }
+
+  private var persistence: ResponseWriter.Persistence {
+    if !exchange.keepsAlive { return .close }
+    return exchange.isOldVersion ? .openToOldClient : .open
+  }
+
+  /// Answers what is no request, or one that is too late or too large, and ends the connection.
+  func refuse(_ refusal: Refusal, request: HTTPRequest?) {
+    exchange = Exchange(isHead: parser.isHead, keepsAlive: false, request: request, start: .now())
+    mustLinger = true
+    answer(ProblemBody.response(refusal.status, detail: refusal.reason), failure: nil)
+  }
+
+  // MARK: The connection's task
+
+  /// Hands work to the task, which is made for the first one and then lives as long as the connection.
+  private func start(_ work: @escaping Work) {
+    enter(.answering)
+    if let waiter {
+      self.waiter = nil
+      waiter.resume(returning: work)
+      return
+    }
+    self.work = work
+    if task == nil {
+      task = Task(executorPreference: server.loop) { await self.workUntilClosed() }
+    }
+  }
+
+  private func workUntilClosed() async {
+    while let work = await nextWork() {
+      do {
+        finish(try await work(), failure: nil)
+      } catch {
+        finish(Self.response(to: error), failure: error)
+      }
+    }
+  }
+
+  private func nextWork() async -> Work? {
+    if let work {
+      self.work = nil
+      return work
+    }
+    if phase == .closed { return nil }
+    return await withUnsafeContinuation { waiter = $0 }
+  }
+
+  private func finish(_ response: HTTPResponse, failure: (any Error)?) {
+    guard phase == .answering else { return }
+    enter(.idle)
+    answer(response, failure: failure)
+    // With more requests at hand, their answers share this one's write.
+    if pending.isEmpty || phase == .ending { flush() } else { flushAtEndOfTurn() }
+    if phase != .closed { servePending() }
+  }
+}

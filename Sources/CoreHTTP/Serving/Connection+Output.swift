@@ -1,0 +1,108 @@
+import EventLoops
+import Glibc
+
+/// Sending. Answers gather in the loop's buffer and leave it before another connection's turn: to the
+/// socket, or what that does not take to `unsent`.
+extension Connection {
+  /// Sends what has gathered; ends the connection if that was its last answer.
+  func flush() {
+    guard phase != .closed else { return server.output.removeAll() }
+    if phase == .answering, isFlushScheduled, server.output.count == 0 { return }
+    if unsent.isEmpty {
+      let bytes = server.output.bytes
+      let sent = bytes.isEmpty ? 0 : send(bytes)
+      if phase != .closed, sent < bytes.count {
+        unsent = Array(bytes[sent...])
+        block()
+      }
+      server.output.removeAll()
+    } else {
+      keepOutput()
+      if !isBlocked { return sendUnsent() }
+    }
+    if phase == .ending, !isBlocked { finishOutput() }
+  }
+
+  /// Sends what has gathered when the loop has done everything else of this turn.
+  func flushAtEndOfTurn() {
+    keepOutput()
+    guard !isFlushScheduled else { return }
+    isFlushScheduled = true
+    server.loop.beforeWaiting {
+      self.isFlushScheduled = false
+      if self.phase != .closed, !self.isBlocked { self.sendUnsent() }
+    }
+  }
+
+  /// Moves what has gathered out of the loop's buffer.
+  private func keepOutput() {
+    unsent.append(contentsOf: server.output.bytes)
+    server.output.removeAll()
+  }
+
+  /// Sends what waits; to be called when the socket may take it.
+  func sendUnsent() {
+    guard !unsent.isEmpty else { return }
+    let sent = unsent.withUnsafeBufferPointer { send($0) }
+    guard phase != .closed else { return }
+    if sent < unsent.count {
+      if sent > 0 { writeStart = server.tick }
+      unsent.removeFirst(sent)
+      return block()
+    }
+    unsent = []
+    isBlocked = false
+    if phase == .ending { finishOutput() } else { updateInterest() }
+  }
+
+  private func block() {
+    if !isBlocked {
+      isBlocked = true
+      writeStart = server.tick
+    }
+    updateInterest()
+  }
+
+  /// - Returns: how many bytes the socket took; a failed socket closes the connection.
+  private func send(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
+    while true {
+      let count = Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
+      if count >= 0 { return count }
+      switch errno {
+      case EINTR: continue
+      case EAGAIN: return 0
+      default:
+        close()
+        return 0
+      }
+    }
+  }
+
+  // MARK: Ending
+
+  /// Everything is sent and nothing more will be: closes, at once if nothing of the client's can be
+  /// lost by it.
+  func finishOutput() {
+    guard !peerEnded, mustLinger || !pending.isEmpty else { return close() }
+    pending = []
+    shutdown(descriptor, Int32(SHUT_WR))
+    enter(.lingering)
+    updateInterest()
+  }
+
+  /// Closes the descriptor and cancels the handler at work. A second call does nothing.
+  func close() {
+    guard phase != .closed else { return }
+    phase = .closed
+    watch?.cancel()
+    watch = nil
+    Glibc.close(descriptor)
+    task?.cancel()
+    waiter?.resume(returning: nil)
+    waiter = nil
+    work = nil
+    pending = []
+    unsent = []
+    server.remove(self)
+  }
+}

@@ -1,0 +1,246 @@
+import EventLoops
+import Glibc
+import HTTPMessages
+
+/// One client's connection: reads what is there, parses in place, answers in order, and writes the
+/// answers to all pipelined requests at once. Requests are taken one after the other; while one is
+/// being answered in the connection's task, nothing behind it is parsed.
+///
+/// - `Connection+Answers.swift`: requests and their answers
+/// - `Connection+Output.swift`: sending and ending
+final class Connection: DescriptorHandler, @unchecked Sendable {
+  // @unchecked: touched on its loop's thread only; its task runs there too.
+
+  /// What the connection is waiting for: decides which timeout applies.
+  enum Phase {
+    case idle
+    case head
+    case body
+    case answering
+    /// The last answer is on its way, or held up by an unwilling reader.
+    case ending
+    /// Our side is shut; what the client still sends is dropped.
+    case lingering
+    case closed
+  }
+
+  let descriptor: Int32
+  let peer: String
+  unowned let server: ServerLoop
+  /// Position among the server's connections.
+  var place: Int
+  /// nil before `open` and after `close`.
+  var watch: DescriptorWatch?
+
+  /// A connection begins inside its first head: the time for it counts from accept.
+  var phase = Phase.head
+  var phaseStart: UInt32
+  var parser: RequestParser
+  /// Received and not yet consumed: part of a head or of a trailer section, or requests behind the
+  /// one that is being answered.
+  var pending: [UInt8] = []
+  /// The client has ended its sending side.
+  var peerEnded = false
+  var requestsServed = 0
+  var lingerBytes = 0
+
+  /// The request being answered; see `Connection+Answers.swift`.
+  var exchange = Exchange()
+  var task: Task<Void, Never>?
+  var work: Work?
+  var waiter: UnsafeContinuation<Work?, Never>?
+
+  /// See `Connection+Output.swift`.
+  var unsent: [UInt8] = []
+  var isBlocked = false
+  var writeStart: UInt32 = 0
+  var isFlushScheduled = false
+  /// After the last answer, bytes of the client may still be under way.
+  var mustLinger = false
+
+  init(_ descriptor: Int32, peer: String, server: ServerLoop, place: Int) {
+    self.descriptor = descriptor
+    self.peer = peer
+    self.server = server
+    self.place = place
+    phaseStart = server.tick
+    parser = RequestParser(limits: server.limits)
+  }
+
+  func open() {
+    watch = server.loop.watch(descriptor, for: .readable, handler: self)
+  }
+
+  func enter(_ phase: Phase) {
+    self.phase = phase
+    phaseStart = server.tick
+  }
+
+  // MARK: Readiness
+
+  func descriptorReady(_ readiness: Readiness) {
+    if readiness.contains(.failed) { return close() }
+    if readiness.contains(.writable) {
+      sendUnsent()
+      if phase != .closed, !isBlocked { servePending() }
+    }
+    guard phase != .closed else { return }
+    if readiness.contains(.readable) {
+      receive()
+    } else if readiness.contains(.hungUp) {
+      close()
+    }
+  }
+
+  private func receive() {
+    let count = recv(descriptor, server.input.baseAddress, server.input.count, 0)
+    guard count > 0 else { return count == 0 ? receiveEnd() : receiveFailed() }
+    if phase == .lingering || phase == .ending { return drop(count) }
+    let input = UnsafeBufferPointer(rebasing: server.input[..<count])
+    if pending.isEmpty, canServe {
+      let consumed = serve(input.span)
+      if consumed < count, phase != .lingering, phase != .closed {
+        pending = Array(input[consumed...])
+      }
+      settle()
+    } else {
+      pending.append(contentsOf: input)
+      servePending()
+    }
+  }
+
+  private func receiveEnd() {
+    peerEnded = true
+    if phase == .lingering { close() } else { servePending() }
+  }
+
+  private func receiveFailed() {
+    if errno != EAGAIN, errno != EINTR { close() }
+  }
+
+  /// What comes after the last request is read, so that the client gets its answer rather than a
+  /// reset (RFC 9112 section 9.6).
+  private func drop(_ count: Int) {
+    lingerBytes += count
+    if lingerBytes > server.limits.lingerBytesMax { close() }
+  }
+
+  // MARK: Serving
+
+  /// A further request may be parsed.
+  var canServe: Bool {
+    switch phase {
+    case .idle, .head, .body: !isBlocked
+    case .answering, .ending, .lingering, .closed: false
+    }
+  }
+
+  /// Serves what is left from earlier reads.
+  func servePending() {
+    if canServe, !pending.isEmpty {
+      let bytes = pending
+      pending = []
+      let consumed = serve(bytes.span)
+      if phase != .lingering, phase != .closed, consumed < bytes.count {
+        pending = consumed == 0 ? bytes : Array(bytes[consumed...])
+      }
+    }
+    settle()
+  }
+
+  /// Parses requests and answers them until the bytes are used up or an answer needs time.
+  ///
+  /// - Returns: how many bytes are done with.
+  private func serve(_ input: Span<UInt8>) -> Int {
+    var offset = 0
+    while offset < input.count, canServe {
+      var consumed = 0
+      let step = parser.advance(input.extracting(offset...), consumed: &consumed)
+      offset += consumed
+      switch step {
+      case .incomplete:
+        flush()
+        return offset
+      case .head: beginBody(isHere: offset < input.count)
+      case .request:
+        begin(parser.takeRequest())
+        if phase == .ending, offset < input.count { mustLinger = true }
+      case .refused(let refusal): refuse(refusal, request: nil)
+      }
+      if server.output.count > server.limits.unsentBytesMax { flush() }
+    }
+    flush()
+    return offset
+  }
+
+  /// After every change: stamps what is now waited for, and waits for it.
+  private func settle() {
+    switch phase {
+    case .idle, .head, .body:
+      if peerEnded, !isBlocked { return endAfterPeer() }
+      if parser.isInsideBody {
+        if phase != .body { enter(.body) }
+      } else if !pending.isEmpty || parser.isInsideRequest {
+        if phase != .head { enter(.head) }
+      }
+    case .answering, .ending, .lingering, .closed: break
+    }
+    updateInterest()
+  }
+
+  /// The client sends no more. Everything complete is answered; a part of a request is refused.
+  private func endAfterPeer() {
+    guard !pending.isEmpty || parser.isInsideRequest else { return finishOutput() }
+    refuse(.malformed("The request was cut short."), request: nil)
+    flush()
+  }
+
+  func updateInterest() {
+    guard let watch else { return }
+    var interest: Readiness = []
+    let isFull = pending.count >= server.limits.readAheadBytesMax && phase == .answering
+    if !peerEnded, !isFull, !isBlocked { interest.insert(.readable) }
+    if isBlocked { interest.insert(.writable) }
+    watch.want(interest)
+  }
+
+  // MARK: Time
+
+  /// Called once a tick.
+  func enforceTimeouts() {
+    let limits = server.limits
+    if isBlocked {
+      if hasPassed(limits.writeStallTimeMax, since: writeStart) { close() }
+      return
+    }
+    switch phase {
+    case .idle: if hasPassed(limits.idleTimeMax, since: phaseStart) { close() }
+    case .head:
+      guard hasPassed(limits.headTimeMax, since: phaseStart) else { return }
+      if pending.isEmpty, !parser.isInsideRequest { return close() }
+      refuseLate("The request's head took too long.")
+    case .body:
+      let earned = parser.bodyByteCount / limits.bodyBytesPerExtraSecond
+      if hasPassed(limits.bodyTimeMax + .seconds(earned), since: phaseStart) {
+        refuseLate("The request's body took too long.")
+      }
+    case .lingering: if hasPassed(limits.lingerTimeMax, since: phaseStart) { close() }
+    case .answering, .ending, .closed: break
+    }
+  }
+
+  private func hasPassed(_ limit: Duration, since start: UInt32) -> Bool {
+    server.tick &- start > server.ticks(limit)
+  }
+
+  private func refuseLate(_ reason: String) {
+    refuse(Refusal(.requestTimeout, reason), request: nil)
+    flush()
+    updateInterest()
+  }
+
+  /// For draining: a connection between two requests ends now.
+  func endIfIdle() {
+    if phase == .idle, pending.isEmpty, unsent.isEmpty { close() }
+  }
+}

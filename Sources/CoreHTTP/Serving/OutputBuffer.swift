@@ -1,0 +1,67 @@
+import Glibc
+
+/// Bytes on their way to a socket. One for each loop, reused for every answer; grows to the largest
+/// answer and shrinks back.
+final class OutputBuffer {
+  private static let usualCapacity = 64 * 1024
+
+  private var base = UnsafeMutablePointer<UInt8>.allocate(capacity: usualCapacity)
+  private var capacity = usualCapacity
+  private(set) var count = 0
+
+  deinit {
+    base.deallocate()
+  }
+
+  var bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: base, count: count) }
+
+  func removeAll() {
+    count = 0
+    if capacity > 16 * Self.usualCapacity {
+      base.deallocate()
+      base = .allocate(capacity: Self.usualCapacity)
+      capacity = Self.usualCapacity
+    }
+  }
+
+  func append(_ source: UnsafeBufferPointer<UInt8>) {
+    guard let start = source.baseAddress else { return }
+    reserve(source.count)
+    (base + count).update(from: start, count: source.count)
+    count += source.count
+  }
+
+  func append(_ source: [UInt8]) {
+    source.withUnsafeBufferPointer { append($0) }
+  }
+
+  func append(_ source: StaticString) {
+    append(UnsafeBufferPointer(start: source.utf8Start, count: source.utf8CodeUnitCount))
+  }
+
+  /// The number in decimal digits.
+  func append(decimal number: Int) {
+    reserve(20)
+    var rest = number
+    var digits = 1
+    var power = 10
+    while power <= number {
+      digits += 1
+      power *= 10
+    }
+    for offset in stride(from: digits - 1, through: 0, by: -1) {
+      base[count + offset] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+      rest /= 10
+    }
+    count += digits
+  }
+
+  private func reserve(_ extra: Int) {
+    guard count + extra > capacity else { return }
+    capacity = max(capacity * 2, count + extra)
+    let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
+    larger.update(from: base, count: count)
+    base.deallocate()
+    base = larger
+  }
+}

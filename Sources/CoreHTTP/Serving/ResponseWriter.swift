@@ -1,0 +1,67 @@
+import HTTPMessages
+
+/// Writes answers as bytes (RFC 9112 sections 4 and 6). The server, not the handler, says where an
+/// answer ends, when it was made and whether the connection goes on: a handler's own
+/// `Content-Length`, `Transfer-Encoding`, `Date` and `Connection` lines are passed over.
+struct ResponseWriter {
+  /// What an answer says of its connection.
+  enum Persistence {
+    /// HTTP/1.1 needs no word for it.
+    case open
+    /// HTTP/1.0 does.
+    case openToOldClient
+    case close
+  }
+
+  var date = HTTPDate()
+  private let statusLines: [[UInt8]] = (100...599).map {
+    Array("HTTP/1.1 \($0) \(HTTPStatus($0).reason)\r\n".utf8)
+  }
+
+  /// - Parameter withoutBody: for HEAD: everything but the body (RFC 9110 section 9.3.2).
+  func write(
+    _ response: HTTPResponse, _ persistence: Persistence, withoutBody: Bool,
+    to output: OutputBuffer
+  ) {
+    output.append(statusLines[response.status.code - 100])
+    output.append(date.line)
+    let hasContentType = writeFields(response.fields, to: output)
+    if !response.status.forbidsContent {
+      if !hasContentType, !response.body.isEmpty {
+        output.append("Content-Type: application/octet-stream\r\n")
+      }
+      output.append("Content-Length: ")
+      output.append(decimal: response.body.count)
+      output.append("\r\n")
+    }
+    switch persistence {
+    case .open: output.append("\r\n")
+    case .openToOldClient: output.append("Connection: keep-alive\r\n\r\n")
+    case .close: output.append("Connection: close\r\n\r\n")
+    }
+    if !withoutBody, !response.status.forbidsContent { output.append(response.body) }
+  }
+
+  /// - Returns: whether a `Content-Type` was among them.
+  private func writeFields(_ fields: HTTPFields, to output: OutputBuffer) -> Bool {
+    var hasContentType = false
+    fields.bytes.withUnsafeBufferPointer { bytes in
+      for line in fields.lines {
+        switch line.nameCount {
+        case 4 where bytes.span.equals(line.name, "date"),
+          10 where bytes.span.equals(line.name, "connection"),
+          14 where bytes.span.equals(line.name, "content-length"),
+          17 where bytes.span.equals(line.name, "transfer-encoding"):
+          continue
+        case 12 where bytes.span.equals(line.name, "content-type"): hasContentType = true
+        default: break
+        }
+        output.append(UnsafeBufferPointer(rebasing: bytes[line.name]))
+        output.append(": ")
+        output.append(UnsafeBufferPointer(rebasing: bytes[line.value]))
+        output.append("\r\n")
+      }
+    }
+    return hasContentType
+  }
+}

@@ -1,0 +1,196 @@
+import CEpoll
+import EventLoops
+import Glibc
+import HTTPMessages
+import Synchronization
+
+/// One event loop's share of a server: its listener, its connections, and the buffers they take turns
+/// with.
+final class ServerLoop: DescriptorHandler, @unchecked Sendable {
+  // @unchecked: everything mutable is touched on the loop's thread only.
+
+  /// Bytes taken from a socket at once.
+  private static let inputBytes = 64 * 1024
+  /// Connections accepted in a row, so that those there are get their turn.
+  private static let acceptsInARowMax = 64
+
+  let loop: EventLoop
+  let handler: any ServerHandler
+  let observer: (any ServerObserver)?
+  let limits: HTTPLimits
+  /// Each connection reads into it and leaves nothing behind.
+  let input = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: inputBytes)
+  /// Each connection's answers are gathered in it and leave nothing behind.
+  let output = OutputBuffer()
+  private(set) var writer = ResponseWriter()
+  /// Looks taken at the connections: the clock of their timeouts.
+  private(set) var tick: UInt32 = 0
+  private(set) var isDraining = false
+
+  private let census: ConnectionCensus
+  private var connections: [Connection] = []
+  private var listener: DescriptorWatch?
+  private var isAcceptingPaused = false
+  private var drained: (() -> Void)?
+
+  init(
+    loop: EventLoop, handler: any ServerHandler, observer: (any ServerObserver)?,
+    limits: HTTPLimits, census: ConnectionCensus
+  ) {
+    self.loop = loop
+    self.handler = handler
+    self.observer = observer
+    self.limits = limits
+    self.census = census
+  }
+
+  deinit {
+    input.deallocate()
+  }
+
+  /// How many whole ticks `duration` needs at least; one more than that has surely passed it.
+  func ticks(_ duration: Duration) -> UInt32 {
+    let resolution = max(1, limits.timeResolution.wholeNanoseconds)
+    let count = duration.wholeNanoseconds / resolution
+    return UInt32(clamping: duration.wholeNanoseconds % resolution == 0 ? count : count + 1)
+  }
+
+  // MARK: Accepting
+
+  /// Begins to accept. The descriptor is now the loop's to close.
+  func listen(on descriptor: Int32) {
+    listener = loop.watch(descriptor, for: .readable, handler: self)
+    scheduleSweep()
+  }
+
+  func descriptorReady(_ readiness: Readiness) {
+    guard let listener else { return }
+    for _ in 0..<Self.acceptsInARowMax {
+      guard census.enter() else { return pauseAccepting() }
+      var address = SocketAddress()
+      let descriptor = address.withMutableSockaddr {
+        cepoll_accept(listener.descriptor, $0, $1)
+      }
+      guard descriptor < 0 else {
+        admit(descriptor, from: address)
+        continue
+      }
+      let reason = errno
+      census.leave()
+      switch reason {
+      case ECONNABORTED, EINTR, EPROTO: continue
+      case EAGAIN: return
+      // Out of descriptors or memory: the next look tries again, rather than every turn.
+      default: return pauseAccepting()
+      }
+    }
+  }
+
+  private func admit(_ descriptor: Int32, from address: SocketAddress) {
+    let connection = Connection(
+      descriptor, peer: address.host, server: self, place: connections.count)
+    connections.append(connection)
+    connection.open()
+  }
+
+  private func pauseAccepting() {
+    isAcceptingPaused = true
+    listener?.want([])
+  }
+
+  private func resumeAccepting() {
+    guard isAcceptingPaused, !isDraining else { return }
+    isAcceptingPaused = false
+    listener?.want(.readable)
+  }
+
+  /// Forgets a closed connection.
+  func remove(_ connection: Connection) {
+    let last = connections.removeLast()
+    if last !== connection {
+      connections[connection.place] = last
+      last.place = connection.place
+    }
+    census.leave()
+    resumeAccepting()
+    if connections.isEmpty, let drained {
+      self.drained = nil
+      drained()
+    }
+  }
+
+  // MARK: Time
+
+  private func scheduleSweep() {
+    loop.schedule(after: limits.timeResolution) { [weak self] in self?.sweep() }
+  }
+
+  /// One look at every connection; a stamp and a comparison each.
+  private func sweep() {
+    tick &+= 1
+    writer.date.refresh()
+    // Backwards, since a connection that ends hands its place to the last one.
+    for place in connections.indices.reversed() where place < connections.count {
+      connections[place].enforceTimeouts()
+    }
+    resumeAccepting()
+    if !isDraining || !connections.isEmpty { scheduleSweep() }
+  }
+
+  // MARK: Draining
+
+  /// Stops accepting, lets requests in flight finish, and closes what is left when `limit` is over.
+  func drain(within limit: Duration) async {
+    await withCheckedContinuation { continuation in
+      loop.execute { self.beginDraining(within: limit) { continuation.resume() } }
+    }
+  }
+
+  private func beginDraining(within limit: Duration, _ done: @escaping () -> Void) {
+    stopAccepting()
+    isDraining = true
+    for connection in connections { connection.endIfIdle() }
+    guard !connections.isEmpty else { return done() }
+    let earlier = drained
+    drained = {
+      earlier?()
+      done()
+    }
+    loop.schedule(after: limit) { for connection in self.connections { connection.close() } }
+  }
+
+  private func stopAccepting() {
+    guard let listener else { return }
+    // Closing the listener would reset those that wait for their accept.
+    if !isAcceptingPaused { descriptorReady(.readable) }
+    listener.cancel()
+    close(listener.descriptor)
+    self.listener = nil
+  }
+}
+
+/// Counts the connections of all loops against their common limit.
+final class ConnectionCensus: Sendable {
+  private let present = Atomic<Int>(0)
+  private let max: Int
+
+  /// At most four fifths of the descriptors this process may open.
+  init(max: Int) {
+    var descriptors = rlimit()
+    let known = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &descriptors) == 0
+    self.max = known ? min(max, Int(clamping: descriptors.rlim_cur / 5 * 4)) : max
+  }
+
+  var count: Int { present.load(ordering: .relaxed) }
+
+  /// - Returns: whether there is room; if so, `leave` is due in the end.
+  func enter() -> Bool {
+    if present.wrappingAdd(1, ordering: .relaxed).newValue <= max { return true }
+    leave()
+    return false
+  }
+
+  func leave() {
+    present.wrappingSubtract(1, ordering: .relaxed)
+  }
+}

@@ -1,0 +1,22 @@
+package import HTTPMessages
+
+/// One answer that the server gave.
+package struct ServedExchange: Sendable {
+  /// nil for bytes that were no request.
+  package var request: HTTPRequest?
+  package var status: HTTPStatus
+  /// The pattern of the route that answered; nil if none did.
+  package var route: String?
+  /// From the whole request to the written answer.
+  package var duration: Duration
+  /// Length of the answer's body.
+  package var responseBodyBytes: Int
+  /// What a handler threw, if that is why the status is 500.
+  package var failure: (any Error)?
+}
+
+/// Sees every answer, refusals by the server itself included: for access logs and metrics.
+package protocol ServerObserver: Sendable {
+  /// Called on the connection's loop, before the answer's bytes are sent; must not block.
+  func served(_ exchange: ServedExchange)
+}
