@@ -107,5 +107,14 @@ let package = Package(
       "shopctl",
       ["ServiceKit", argumentParser, .product(name: "Subprocess", package: "swift-subprocess")]),
     program("bench-server", ["CoreHTTP", "HTTPMessages", "EventLoops"]),
+
+    // Tests
+    tests(
+      "ServiceKitTests",
+      [
+        "ServiceKit", "SharedKernel", "EventLoops",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Metrics", package: "swift-metrics"),
+      ]),
   ]
 )

@@ -16,6 +16,11 @@ package struct Settings: Sendable {
   package struct Peer: Hashable, Sendable {
     package let host: String
     package let port: UInt16
+
+    package init(host: String, port: UInt16) {
+      self.host = host
+      self.port = port
+    }
   }
 
   package let environment: Environment
