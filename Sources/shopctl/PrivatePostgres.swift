@@ -62,10 +62,15 @@ struct PrivatePostgres: Sendable {
         "the database's folder cannot be made: \(folder)", evidence: [error.localizedDescription])
     }
     defer { unlink(passwordFile) }
+    // Made under another name: one that was cut off halfway is not taken for a cluster later.
+    let draft = dataPath + ".new"
+    if FileManager.default.fileExists(atPath: draft) {
+      try FileManager.default.removeItem(atPath: draft)
+    }
     let made = try await ShortCommand.run(
       programs.path("initdb"),
       [
-        "-D", dataPath, "-U", Self.superuser, "--encoding=UTF8", "--locale=C.UTF-8",
+        "-D", draft, "-U", Self.superuser, "--encoding=UTF8", "--locale=C.UTF-8",
         "--auth=scram-sha-256", "--pwfile=\(passwordFile)", "--no-instructions",
       ], as: user)
     guard made.isSuccess else {
@@ -73,6 +78,7 @@ struct PrivatePostgres: Sendable {
         "PostgreSQL could not make its data directory \(dataPath).", evidence: made.lastLines(4),
         next: ["Choose another place: ./shop up --data-dir /some/folder"])
     }
+    try FileManager.default.moveItem(atPath: draft, toPath: dataPath)
   }
 
   private func requireSameMajor() throws {
@@ -93,7 +99,8 @@ struct PrivatePostgres: Sendable {
 
   /// Starts it unless it runs, and makes sure that what answers is this cluster.
   func start() async throws {
-    if try await !isRunning() {
+    // Not `pg_ctl status`: it takes a killed server that nobody has reaped yet for a living one.
+    if !hasProcess {
       var started = try await startOnce()
       // A server killed a moment ago can leave "lock file already exists" until it is reaped.
       let deadline = ContinuousClock.now + .seconds(5)
@@ -133,14 +140,9 @@ struct PrivatePostgres: Sendable {
     return ProcessIdentity(pid: pid) != nil
   }
 
-  func isRunning() async throws -> Bool {
-    try await ShortCommand.run(programs.path("pg_ctl"), ["-D", dataPath, "status"], as: user)
-      .isSuccess
-  }
-
   /// Ends it in order; sessions that are still open are cut.
   func stop() async throws {
-    guard exists, try await isRunning() else { return }
+    guard exists, hasProcess else { return }
     let stopped = try await ShortCommand.run(
       programs.path("pg_ctl"), ["-D", dataPath, "-w", "-t", "30", "-m", "fast", "stop"], as: user)
     guard stopped.isSuccess else {

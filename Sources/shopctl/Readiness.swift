@@ -6,8 +6,13 @@ import Foundation
 /// answers instead.
 enum Readiness {
   private struct AgentSelf: Decodable {
-    struct Config: Decodable { let NodeName: String }
-    let Config: Config
+    struct Settings: Decodable {
+      let nodeName: String
+      enum CodingKeys: String, CodingKey { case nodeName = "NodeName" }
+    }
+
+    let settings: Settings
+    enum CodingKeys: String, CodingKey { case settings = "Config" }
   }
 
   private struct ServiceInfo: Decodable {
@@ -21,7 +26,7 @@ enum Readiness {
     else { return "it does not answer" }
     // Anything else than an agent's answer is as strange as another node's.
     guard let agent = try? JSONDecoder().decode(AgentSelf.self, from: answer.body),
-      agent.Config.NodeName == nodeName
+      agent.settings.nodeName == nodeName
     else { return "another agent than ours answers on port \(port)" }
     guard let leader = await LoopbackProbe.get("/v1/status/leader", port: port),
       leader.status == 200, leader.body.count > 2

@@ -31,6 +31,7 @@ struct StartSequence: Sendable {
         + (external == nil ? ["postgres"] : []),
       command: command)
 
+    setLogsAside()
     let passwords = try DatabasePasswords.open(
       at: state.passwordsPath, roles: [PrivatePostgres.superuser] + Roles.names)
     let database = try await startDatabase(external, passwords)
@@ -56,6 +57,13 @@ struct StartSequence: Sendable {
     try await startSupervisor()
     try await waitUntilReady(plan)
     return plan
+  }
+
+  /// Each `up` starts new logs and keeps those of the one before as `.1`.
+  private func setLogsAside() {
+    for name in ServiceEntry.all.map(\.short) + ["consul", "supervisor"] {
+      rename(state.logPath(name), state.logPath(name) + ".1")
+    }
   }
 
   private func startDatabase(_ external: DatabaseURL?, _ passwords: DatabasePasswords) async throws

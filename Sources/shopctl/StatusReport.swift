@@ -87,7 +87,7 @@ struct StatusReport: Encodable, Sendable {
   }
 
   private static func note(_ service: Service) -> String {
-    service.restarts == 0 ? service.state : "\(service.state) (\(service.restarts)x anew)"
+    service.restarts == 0 ? service.state : "\(service.state), run \(service.restarts + 1)"
   }
 
   /// A line for each service that is not well, or was not.
@@ -95,7 +95,7 @@ struct StatusReport: Encodable, Sendable {
     (services + (consul.map { [$0] } ?? [])).compactMap { service in
       if let problem = service.problem { return "\(service.name): \(problem)" }
       return service.lastEnd.map {
-        "\(service.name): started anew \(service.restarts) times; the last run ended by \($0)"
+        "\(service.name): this is run \(service.restarts + 1); the one before ended with \($0)"
       }
     } + (databaseRunning ? [] : ["database: its server is not running"])
   }
