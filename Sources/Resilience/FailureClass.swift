@@ -1,6 +1,8 @@
 /// The rows of the HTTP rules: what went wrong, as far as breaker and retry need to know.
 package enum FailureClass: String, Sendable, CaseIterable {
-  /// Connection refused, DNS, connect timeout, TLS handshake: the upstream saw nothing.
+  /// Nobody listens there: the upstream saw nothing.
+  case connectionRefused
+  /// DNS, connect timeout, TLS handshake: the upstream saw nothing either.
   case requestNotSent
   /// Reset or empty reply after bytes were sent: nobody knows.
   case maybeProcessed
@@ -33,20 +35,23 @@ package enum FailureClass: String, Sendable, CaseIterable {
 
   package var verdict: Verdict {
     switch self {
-    case .requestNotSent, .maybeProcessed, .attemptTimedOut, .gatewayFailure, .unavailable,
-      .serverError, .unsupported:
+    case .connectionRefused, .requestNotSent, .maybeProcessed, .attemptTimedOut, .gatewayFailure,
+      .unavailable, .serverError, .unsupported:
       .failure
     case .tooEarly, .throttled, .untrusted: .ignored
     case .deadlinePassed: .failureWhenSlow
     }
   }
 
+  /// Whether the upstream certainly did not see the request.
+  package var isNotSent: Bool { self == .connectionRefused || self == .requestNotSent }
+
   /// Whether the request may be sent again.
   ///
   /// - Parameter isInvited: the answer carried Retry-After, or a pushback that allows it.
   package func mayBeResent(_ idempotency: Idempotency, isInvited: Bool) -> Bool {
     switch self {
-    case .requestNotSent: true
+    case .connectionRefused, .requestNotSent: true
     case .maybeProcessed, .attemptTimedOut, .gatewayFailure, .tooEarly, .serverError:
       idempotency.mayBeResent
     case .unavailable, .throttled: idempotency.mayBeResent || isInvited

@@ -51,7 +51,7 @@ struct RetryPlan: Sendable {
         pushback.nanosecondsSaturated
       } else if let retryAfter = advice.retryAfter {
         jitteredUpwards(retryAfter.nanosecondsSaturated, random)
-      } else if failureClass == .requestNotSent && context.attempt == 1 && advice.hasOtherEndpoint {
+      } else if failureClass.isNotSent && context.attempt == 1 && advice.hasOtherEndpoint {
         Int64(0)
       } else {
         backoff(after: context.attempt, random)

@@ -1,0 +1,16 @@
+/// One instance of an upstream. What is known of it survives refreshes of the list as long as all
+/// three stay the same.
+package struct EndpointKey: Hashable, Sendable, CustomStringConvertible {
+  /// The instance's id in discovery.
+  package let id: String
+  package let host: String
+  package let port: UInt16
+
+  package init(id: String, host: String, port: UInt16) {
+    self.id = id
+    self.host = host
+    self.port = port
+  }
+
+  package var description: String { "\(host):\(port)" }
+}
