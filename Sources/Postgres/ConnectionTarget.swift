@@ -1,9 +1,11 @@
 import CPostgres
+import Glibc
 
-/// A parsed connection string: libpq's keywords and their values.
+/// A parsed connection string: libpq's keywords and their values, and the addresses of its hosts.
 struct ConnectionTarget: Sendable {
   private(set) var options: [(keyword: String, value: String)] = []
 
+  /// - Throws: `PostgresError.invalid`
   init(url: String) throws {
     var message: UnsafeMutablePointer<CChar>?
     defer { PQfreemem(message) }
@@ -26,6 +28,78 @@ struct ConnectionTarget: Sendable {
     set {
       options.removeAll { $0.keyword == keyword }
       if let newValue { options.append((keyword, newValue)) }
+    }
+  }
+
+  // MARK: Addresses
+
+  /// Whether `resolved` would ask the resolver. libpq would ask it inside its non-blocking connect,
+  /// and block there.
+  var needsResolving: Bool {
+    self["hostaddr"] == nil && hosts.contains { !Self.isAddress($0) && !Self.isSocketPath($0) }
+  }
+
+  /// The same with `hostaddr` for each host; a host with several addresses is listed with each.
+  /// Blocks.
+  ///
+  /// - Throws: `PostgresError.notSent` if none of the hosts has an address.
+  func resolved() throws -> ConnectionTarget {
+    guard self["hostaddr"] == nil else { return self }
+    let ports = (self["port"] ?? "").split(separator: ",", omittingEmptySubsequences: false)
+    var places: [(host: String, address: String, port: Substring)] = []
+    for (position, host) in hosts.enumerated() {
+      let port = ports.count > 1 ? (position < ports.count ? ports[position] : "") : ports.first ?? ""
+      for address in Self.addresses(of: host) { places.append((host, address, port)) }
+    }
+    guard !places.isEmpty else {
+      throw PostgresError.notSent(reason: "the database's host name cannot be resolved")
+    }
+    var target = self
+    target["host"] = places.map(\.host).joined(separator: ",")
+    target["hostaddr"] = places.map(\.address).joined(separator: ",")
+    target["port"] = places.map { String($0.port) }.joined(separator: ",")
+    return target
+  }
+
+  private var hosts: [String] {
+    (self["host"] ?? "").split(separator: ",").map(String.init)
+  }
+
+  private static func isSocketPath(_ host: String) -> Bool {
+    host.hasPrefix("/") || host.hasPrefix("@")
+  }
+
+  private static func isAddress(_ host: String) -> Bool {
+    withUnsafeTemporaryAllocation(byteCount: 16, alignment: 4) { buffer in
+      inet_pton(AF_INET, host, buffer.baseAddress) == 1
+        || inet_pton(AF_INET6, host, buffer.baseAddress) == 1
+    }
+  }
+
+  /// Empty for a name without addresses; one empty address for a socket's path, which has none.
+  private static func addresses(of host: String) -> [String] {
+    if isSocketPath(host) { return [""] }
+    if isAddress(host) { return [host] }
+    var hints = addrinfo()
+    hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+    var first: UnsafeMutablePointer<addrinfo>?
+    guard getaddrinfo(host, nil, &hints, &first) == 0 else { return [] }
+    defer { freeaddrinfo(first) }
+    var addresses: [String] = []
+    var entry = first
+    while let info = entry?.pointee {
+      if let address = numeric(info) { addresses.append(address) }
+      entry = info.ai_next
+    }
+    return addresses
+  }
+
+  private static func numeric(_ info: addrinfo) -> String? {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(NI_MAXHOST)) { text in
+      let result = getnameinfo(
+        info.ai_addr, info.ai_addrlen, text.baseAddress, socklen_t(NI_MAXHOST), nil, 0,
+        NI_NUMERICHOST)
+      return result == 0 ? String(cString: text.baseAddress!) : nil
     }
   }
 }

@@ -5,31 +5,53 @@ package import EventLoops
 /// Reads are pipelined on a few connections; a write or a transaction has a connection to itself.
 /// Nothing is opened before it is needed. On a loop's thread a call never leaves that thread; from
 /// elsewhere it is handed to one of the loops.
+///
+/// A statement whose first word is SELECT, VALUES, TABLE or SHOW, or that begins with a parenthesis,
+/// is a read; its session is read-only, so that one that writes nevertheless is refused (25006).
+/// Everything else, `WITH` included, is a write that commits by itself. A read is tried again when its
+/// connection is lost; a write never is.
 package final class Database: SQLRunner {
-  let configuration: DatabaseConfiguration
-  let group: EventLoopGroup
+  private let group: EventLoopGroup
+  private let connections: [LoopConnections]
 
   package init(_ configuration: DatabaseConfiguration, group: EventLoopGroup) {
-    self.configuration = configuration
     self.group = group
+    connections = group.loops.map { LoopConnections(configuration, loop: $0) }
   }
+
+  deinit {
+    for connections in connections { connections.closeAtOnce() }
+  }
+
+  // MARK: Statements
 
   package nonisolated(nonsending) func query<R>(
     _ statement: SQL, _ decode: (inout Row) throws -> R
   ) async throws -> [R] {
-    throw PostgresError.notSent(reason: "no connection")
+    try await perform(statement).rows(decode)
   }
 
   package nonisolated(nonsending) func first<R>(
     _ statement: SQL, _ decode: (inout Row) throws -> R
   ) async throws -> R? {
-    throw PostgresError.notSent(reason: "no connection")
+    try await perform(statement).firstRow(decode)
   }
 
   @discardableResult
   package nonisolated(nonsending) func execute(_ statement: SQL) async throws -> Int {
-    throw PostgresError.notSent(reason: "no connection")
+    try await perform(statement).affectedRows
   }
+
+  private nonisolated(nonsending) func perform(_ statement: SQL) async throws -> StatementRun {
+    let isRead = statement.isRead
+    let run = StatementRun(statement, kind: isRead ? .read : .write)
+    try await preferred.perform(run, at: isRead ? .reads : .writes)
+    return run
+  }
+
+  private var preferred: LoopConnections { connections[group.preferred.index] }
+
+  // MARK: Transactions
 
   /// Runs `body` in a transaction on a connection of its own: commits when it returns, rolls back when
   /// it throws or the task is cancelled. The connection is taken when the first statement is run.
@@ -42,23 +64,44 @@ package final class Database: SQLRunner {
     isolation: Isolation = .readCommitted, readOnly: Bool = false,
     _ body: nonisolated(nonsending) (Transaction) async throws -> T
   ) async throws -> T {
-    throw PostgresError.notSent(reason: "no connection")
+    let transaction = Transaction(on: preferred, isolation: isolation, readOnly: readOnly)
+    let value: T
+    do {
+      value = try await body(transaction)
+      try Task.checkCancellation()
+    } catch {
+      transaction.abandon()
+      throw error
+    }
+    try await transaction.commit()
+    return value
   }
+
+  // MARK: Life
 
   /// Opens a connection if none is open.
   ///
   /// - Throws: `PostgresError.notSent` with the reason why none can be opened.
   package nonisolated(nonsending) func connect() async throws {
-    throw PostgresError.notSent(reason: "no connection")
+    try await ping()
   }
 
   /// Asks the server for an answer.
+  ///
+  /// - Throws: as `query`.
   package nonisolated(nonsending) func ping() async throws {
     try await execute("SELECT 1")
   }
 
-  /// Refuses new work, lets what is under way end, and closes the connections.
-  package nonisolated(nonsending) func close() async {
+  /// The connections of all loops.
+  package var statistics: PoolStatistics {
+    connections.reduce(into: PoolStatistics()) { $0.add($1.statistics) }
+  }
+
+  /// Refuses new work, lets what is under way end (for at most a statement's longest time), and closes
+  /// the connections.
+  package func close() async {
+    for connections in connections { await connections.close() }
   }
 }
 

@@ -17,6 +17,9 @@ package struct DatabaseConfiguration: Sendable {
   /// How long a statement may take, waiting not included. A little more than the server's own
   /// `statement_timeout`, which knows better what it stopped.
   package var statementTimeout: Duration = .seconds(6)
+  /// How long the server may take to stop a statement that it was asked to stop, and to roll back;
+  /// then the connection is closed.
+  package var stopGrace: Duration = .seconds(1)
   /// Off for proxies that give each transaction another server connection (PgBouncer).
   package var preparedStatements = true
   /// Different statements prepared on each connection; further ones run unprepared.

@@ -9,3 +9,12 @@ package struct PoolStatistics: Sendable {
   /// Transactions and writes that wait for one.
   package var waiting = 0
 }
+
+extension PoolStatistics {
+  mutating func add(_ other: PoolStatistics) {
+    readConnections += other.readConnections
+    transactionConnections += other.transactionConnections
+    leased += other.leased
+    waiting += other.waiting
+  }
+}

@@ -60,6 +60,19 @@ package struct SQL: Sendable {
     hasLiteral ? "(a statement with a spliced literal)" : String(decoding: text, as: UTF8.self)
   }
 
+  /// Whether the statement only reads, by its first word: SELECT, VALUES, TABLE, SHOW, or a
+  /// parenthesis. A `WITH` may write, so it counts as writing.
+  var isRead: Bool {
+    guard let start = text.firstIndex(where: { $0 > UInt8(ascii: " ") }) else { return false }
+    if text[start] == UInt8(ascii: "(") { return true }
+    let word = text[start...].prefix(7)
+    return Self.readingWords.contains { expected in
+      word.count > expected.count && zip(word, expected).allSatisfy { $0 & 0xdf == $1 }
+    }
+  }
+
+  private static let readingWords = ["SELECT", "VALUES", "TABLE", "SHOW"].map { Array($0.utf8) }
+
   // MARK: Building
 
   mutating func append(literal: StaticString) {

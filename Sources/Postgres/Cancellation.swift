@@ -1,0 +1,20 @@
+import CPostgres
+
+/// A request to stop what one connection's server process runs. Sent on a connection of its own,
+/// which blocks for milliseconds: never on a loop.
+struct Cancellation: @unchecked Sendable {
+  // @unchecked: `PQcancel` is safe on any thread, and only one of them has this.
+  private let request: OpaquePointer
+
+  init(_ request: OpaquePointer) {
+    self.request = request
+  }
+
+  /// To be called once. When it returns, the server has signalled the process.
+  func send() {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { message in
+      _ = PQcancel(request, message.baseAddress, 256)
+    }
+    PQfreeCancel(request)
+  }
+}

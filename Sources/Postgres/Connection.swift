@@ -1,0 +1,337 @@
+import CPostgres
+import DequeModule
+import EventLoops
+
+/// What a connection tells the lane that uses it; always on the loop's thread.
+protocol ConnectionOwner: AnyObject {
+  /// Everything sent has been answered, and no cancellation is on its way.
+  func connectionDrained(_ connection: Connection)
+  /// The connection is gone; `unanswered` was sent on it and has not ended.
+  func connectionLost(_ connection: Connection, reason: String, unanswered: [StatementRun])
+}
+
+/// One libpq connection in pipeline mode. Belongs to its loop's thread.
+///
+/// Statements go out without waiting for answers; answers come in the order of the statements. A
+/// Sync ends a batch, which is one implicit transaction: when one of its statements fails, the
+/// server skips the later ones (PostgreSQL's documentation, sections "Pipeline Mode" and
+/// "Extended Query").
+final class Connection: DescriptorHandler, @unchecked Sendable {
+  // @unchecked: touched on the loop's thread alone.
+
+  private enum Entry {
+    case statement(StatementRun)
+    case prepare(PreparedStatement, of: SQL)
+    case sync
+  }
+
+  /// A statement skipped because of its neighbours is sent again; alone it cannot be skipped, so one
+  /// more attempt is enough, and a second covers a lost plan.
+  private static let failedAttemptsMax = 3
+
+  let loop: EventLoop
+  weak var owner: (any ConnectionOwner)?
+  /// Callers' statements that have not been answered.
+  private(set) var inFlight = 0
+  /// A request to cancel is on its way, and may hit whatever statement runs when it arrives.
+  private(set) var isCancelling = false
+  private(set) var isClosed = false
+  /// Who has this connection to itself; kept by `WriteLane`.
+  var tenant: (any Tenant)?
+  /// Until when this connection may take to become clean after its tenant left; kept by `WriteLane`.
+  var tidyDeadline: MonotonicTime?
+  /// A statement that nobody waited for any more was answered since its tenant moved in.
+  var hasAnsweredAbandoned = false
+  private let handle: OpaquePointer
+  private var watch: DescriptorWatch?
+  private var queue = Deque<Entry>()
+  private var prepared: PreparedStatements
+  /// Statements sent since the last Sync.
+  private var unsynced = 0
+  private var willSync = false
+  /// What has come for the first of `queue`.
+  private var answer: OpaquePointer?
+  /// The first error since the last Sync: the reason why later statements were skipped.
+  private var batchError: PostgresError?
+
+  /// - Parameter handle: connected; this owns it from now on.
+  init(handle: OpaquePointer, loop: EventLoop, preparedStatementsMax: Int) {
+    self.handle = handle
+    self.loop = loop
+    prepared = PreparedStatements(countMax: preparedStatementsMax)
+    PQsetnonblocking(handle, 1)
+    PQenterPipelineMode(handle)
+    // The default prints to standard error.
+    PQsetNoticeProcessor(handle, { _, _ in }, nil)
+    watch = loop.watch(PQsocket(handle), for: .readable, handler: self)
+  }
+
+  /// Nothing is under way, not even a cancellation.
+  var isDrained: Bool { queue.isEmpty && !isCancelling }
+
+  /// As the last answer left it.
+  var transactionStatus: PGTransactionStatusType { PQtransactionStatus(handle) }
+
+  // MARK: Sending
+
+  /// Sends `run` with others of this turn: one Sync ends them all.
+  func send(_ run: StatementRun) {
+    guard enqueue(run) else { return }
+    guard !willSync else { return }
+    willSync = true
+    loop.beforeWaiting { [self] in
+      willSync = false
+      if unsynced > 0, !isClosed { sync() }
+    }
+  }
+
+  /// Sends `run` as a batch of its own.
+  func sendAlone(_ run: StatementRun) {
+    sendAlone([run])
+  }
+
+  /// Sends `runs` as a batch of their own.
+  func sendAlone(_ runs: [StatementRun]) {
+    if unsynced > 0 { sync() }
+    for run in runs where !enqueue(run) { break }
+    if unsynced > 0, !isClosed { sync() }
+  }
+
+  private func enqueue(_ run: StatementRun) -> Bool {
+    guard !isClosed else {
+      run.fail(PostgresError.notSent(reason: "the connection is closed"))
+      return false
+    }
+    guard dispatch(run) else {
+      let message = String(cString: PQerrorMessage(handle))
+      if PQstatus(handle) == CONNECTION_BAD {
+        run.fail(PostgresError.notSent(reason: message))
+        lose(message)
+      } else {
+        run.fail(PostgresError.invalid("\(message) in: \(run.statement.shownText)"))
+      }
+      return false
+    }
+    run.connection = self
+    queue.append(.statement(run))
+    if run.kind != .control { inFlight += 1 }
+    unsynced += 1
+    return true
+  }
+
+  /// Hands `run` to libpq, which keeps it until it can be written.
+  private func dispatch(_ run: StatementRun) -> Bool {
+    let statement = run.statement
+    return statement.withLibpqArrays { types, values, lengths, formats in
+      let count = Int32(statement.parameters.count)
+      let binary: Int32 = 1
+      switch prepared.find(statement) {
+      case .prepared(let found):
+        run.prepared = found
+        return PQsendQueryPrepared(handle, found.name, count, values, lengths, formats, binary) == 1
+      case .new(let new):
+        run.prepared = new
+        let isSent = statement.withCText { PQsendPrepare(handle, new.name, $0, count, types) == 1 }
+        guard isSent else {
+          prepared.forget(new, of: statement)
+          return false
+        }
+        queue.append(.prepare(new, of: statement))
+        unsynced += 1
+        return PQsendQueryPrepared(handle, new.name, count, values, lengths, formats, binary) == 1
+      case .full:
+        run.prepared = nil
+        return statement.withCText {
+          PQsendQueryParams(handle, $0, count, types, values, lengths, formats, binary) == 1
+        }
+      }
+    }
+  }
+
+  private func sync() {
+    unsynced = 0
+    guard PQpipelineSync(handle) == 1 else { return lose(String(cString: PQerrorMessage(handle))) }
+    queue.append(.sync)
+    flush()
+  }
+
+  private func flush() {
+    switch PQflush(handle) {
+    case 0: watch?.want(.readable)
+    case 1: watch?.want([.readable, .writable])
+    default: lose(String(cString: PQerrorMessage(handle)))
+    }
+  }
+
+  // MARK: Receiving
+
+  func descriptorReady(_ readiness: Readiness) {
+    if readiness.contains(.writable) { flush() }
+    guard !isClosed, readiness != .writable else { return }
+    receive()
+  }
+
+  private func receive() {
+    guard PQconsumeInput(handle) == 1 else { return lose(String(cString: PQerrorMessage(handle))) }
+    if queue.isEmpty {
+      // Nothing is expected: a notice, or the server's farewell. Parses it.
+      if let unasked = PQnotifies(handle) { PQfreemem(unasked) }
+    }
+    var hasEndedBatch = false
+    while !isClosed, !queue.isEmpty, PQisBusy(handle) == 0 {
+      guard let result = PQgetResult(handle) else {
+        guard let answer else { break }  // Nothing came: the connection is gone.
+        self.answer = nil
+        finishFirst(with: answer)
+        continue
+      }
+      if PQresultStatus(result) == PGRES_PIPELINE_SYNC {
+        PQclear(result)
+        queue.removeFirst()
+        batchError = nil
+        hasEndedBatch = true
+      } else {
+        if let answer { PQclear(answer) }
+        answer = result
+      }
+    }
+    guard !isClosed else { return }
+    if PQstatus(handle) == CONNECTION_BAD { return lose(String(cString: PQerrorMessage(handle))) }
+    flush()
+    guard hasEndedBatch, !isClosed, isDrained else { return }
+    wasCancelling = false
+    owner?.connectionDrained(self)
+  }
+
+  private func finishFirst(with answer: OpaquePointer) {
+    let entry = queue.removeFirst()
+    let status = PQresultStatus(answer)
+    switch entry {
+    case .sync:
+      PQclear(answer)
+      lose("an answer came that no statement had asked for")
+    case .prepare(let new, let statement):
+      if status == PGRES_FATAL_ERROR {
+        new.refusal = refusal(answer, statement: statement)
+        batchError = batchError ?? new.refusal
+      }
+      if status != PGRES_COMMAND_OK { prepared.forget(new, of: statement) }
+      PQclear(answer)
+    case .statement(let run):
+      if run.kind != .control {
+        inFlight -= 1
+        if run.isEnded { hasAnsweredAbandoned = true }
+      }
+      switch status {
+      case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY: return run.succeed(answer)
+      case PGRES_PIPELINE_ABORTED: skipped(run)
+      case PGRES_FATAL_ERROR: refused(run, by: answer)
+      default: run.fail(PostgresError.invalid("not a statement for here: COPY"))
+      }
+      PQclear(answer)
+    }
+  }
+
+  /// The server did not run `run`, because an earlier statement of its batch had failed.
+  private func skipped(_ run: StatementRun) {
+    if let refusal = run.prepared?.refusal { return run.fail(refusal) }
+    let error = batchError ?? .connectionLost(reason: "the batch was aborted")
+    guard run.kind == .read else { return run.fail(error) }
+    sendAgain(run, insteadOf: error)
+  }
+
+  private func refused(_ run: StatementRun, by answer: OpaquePointer) {
+    let error = refusal(answer, statement: run.statement)
+    batchError = batchError ?? error
+    guard case .refused(let sqlState, _, let message, _) = error else { return }
+    if endsConnection(answer) {
+      // What follows is the end of the connection; whether a commit got through is not said.
+      if run.kind == .read { queue.prepend(.statement(run)) } else { run.lose(message) }
+      return lose(message)
+    }
+    switch sqlState {
+    case "26000", "0A000":
+      // The server no longer has the plan, or a changed table made it useless; nothing was run.
+      guard let lost = run.prepared else { break }
+      prepared.forget(lost, of: run.statement)
+      if run.kind == .read || run.kind == .write { return sendAgain(run, insteadOf: error) }
+    case "57014" where run.isStopping:
+      return run.fail(PostgresError.timedOut(statement: run.statement.shownText))
+    case "57014" where run.kind == .read && !run.isEnded && wasCancelling:
+      // The request was meant for the statement before.
+      return sendAgain(run, insteadOf: error)
+    default: break
+    }
+    run.fail(error)
+  }
+
+  private func sendAgain(_ run: StatementRun, insteadOf error: PostgresError) {
+    run.failedAttempts += 1
+    guard !run.isEnded, run.failedAttempts < Self.failedAttemptsMax else { return run.fail(error) }
+    sendAlone(run)
+  }
+
+  private func refusal(_ answer: OpaquePointer, statement: SQL) -> PostgresError {
+    PostgresError(answer: answer, statement: statement)
+  }
+
+  /// Whether the server closes the connection with this error, or libpq itself made it up because the
+  /// connection broke.
+  private func endsConnection(_ answer: OpaquePointer) -> Bool {
+    guard let severity = PQresultErrorField(answer, PostgresError.Field.severity) else { return true }
+    let text = String(cString: severity)
+    return text == "FATAL" || text == "PANIC"
+  }
+
+  // MARK: Cancelling
+
+  /// A request to cancel was under way at some time since the queue was last empty.
+  private var wasCancelling = false
+
+  /// Asks the server to stop what it runs for this connection now.
+  func cancelRunning() {
+    guard !isCancelling, !isClosed, inFlight > 0, let request = PQgetCancel(handle) else { return }
+    isCancelling = true
+    wasCancelling = true
+    let cancellation = Cancellation(request)
+    Task(executorPreference: loop) { [self] in
+      // Whether it was delivered shows in the statement's answer; the sweep closes a connection that
+      // does not give one.
+      try? await BlockingWork.shared.run { cancellation.send() }
+      isCancelling = false
+      guard !isClosed, isDrained else { return }
+      wasCancelling = false
+      owner?.connectionDrained(self)
+    }
+  }
+
+  /// The statement that the server is at.
+  var running: StatementRun? {
+    for case .statement(let run) in queue { return run }
+    return nil
+  }
+
+  /// Every statement that has not been answered, in order.
+  func forEachUnanswered(_ body: (StatementRun) -> Void) {
+    for case .statement(let run) in queue { body(run) }
+  }
+
+  // MARK: The end
+
+  /// Closes the connection; what is under way is lost.
+  func lose(_ reason: String) {
+    guard !isClosed else { return }
+    isClosed = true
+    watch?.cancel()
+    watch = nil
+    if let answer { PQclear(answer) }
+    answer = nil
+    PQfinish(handle)
+    var unanswered: [StatementRun] = []
+    for case .statement(let run) in queue where !run.isEnded { unanswered.append(run) }
+    queue.removeAll()
+    inFlight = 0
+    let line = reason.split(separator: "\n").first.map(String.init) ?? "closed"
+    owner?.connectionLost(self, reason: line, unanswered: unanswered)
+  }
+}

@@ -1,0 +1,73 @@
+import EventLoops
+
+/// Opens the connections of one loop, with growing pauses while the server does not let it.
+final class ConnectionOpener {
+  private let configuration: DatabaseConfiguration
+  private let loop: EventLoop
+  private var backoff: Backoff
+
+  init(_ configuration: DatabaseConfiguration, loop: EventLoop) {
+    self.configuration = configuration
+    self.loop = loop
+    backoff = Backoff(delays: configuration.reconnectDelay)
+  }
+
+  /// Why no attempt may be made now; nil when one may.
+  var refusal: PostgresError? {
+    backoff.isOver(at: .now()) ? nil : .notSent(reason: backoff.reason)
+  }
+
+  /// Begins an attempt. `completion` runs later, on the loop.
+  func open(_ completion: @escaping (Result<Connection, PostgresError>) -> Void) {
+    let preparedMax = configuration.preparedStatements ? configuration.preparedStatementsMax : 0
+    ConnectionAttempt(configuration, loop: loop) { [self] result in
+      switch result {
+      case .success: backoff.succeeded()
+      case .failure(let error):
+        backoff.failed(
+          at: .now(), because: error.reason, jitter: .random(in: 0.5...1))
+      }
+      completion(
+        result.map { Connection(handle: $0, loop: loop, preparedStatementsMax: preparedMax) })
+    }.start()
+  }
+}
+
+/// When the next attempt may be made: pauses double from the first to the longest.
+struct Backoff {
+  let delays: ClosedRange<Duration>
+  private(set) var reason = ""
+  private var next: Duration
+  private var until = MonotonicTime(nanoseconds: .min)
+
+  init(delays: ClosedRange<Duration>) {
+    self.delays = delays
+    next = delays.lowerBound
+  }
+
+  func isOver(at now: MonotonicTime) -> Bool {
+    now >= until
+  }
+
+  /// - Parameter jitter: the part of the pause that is made, 0 through 1, so that many clients do
+  ///   not come back together.
+  mutating func failed(at now: MonotonicTime, because reason: String, jitter: Double) {
+    self.reason = reason
+    until = now + next * jitter
+    next = min(next * 2, delays.upperBound)
+  }
+
+  mutating func succeeded() {
+    self = Backoff(delays: delays)
+  }
+}
+
+extension PostgresError {
+  /// The reason why a connection is not there.
+  var reason: String {
+    switch self {
+    case .notSent(let reason), .connectionLost(let reason), .unknownOutcome(let reason): reason
+    default: description
+    }
+  }
+}

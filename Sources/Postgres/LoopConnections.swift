@@ -1,0 +1,147 @@
+import EventLoops
+import Synchronization
+
+/// All connections of one loop, and the way of a statement to them and back. What is not marked
+/// otherwise belongs to the loop's thread.
+final class LoopConnections: @unchecked Sendable {
+  // @unchecked: touched on the loop's thread alone, but for `statistics`, which has a lock.
+
+  /// How often statements and waiters past their time are looked for, while there are any.
+  private static let sweepInterval: Duration = .milliseconds(100)
+
+  enum Place {
+    case reads
+    case writes
+    case transaction(Transaction)
+    case commit(Transaction)
+  }
+
+  let loop: EventLoop
+  let configuration: DatabaseConfiguration
+  let writes: WriteLane
+  private let reads: ReadLane
+  private var isSweeping = false
+  private var whenClosed: [() -> Void] = []
+  private let counts = Mutex(PoolStatistics())
+
+  init(_ configuration: DatabaseConfiguration, loop: EventLoop) {
+    self.configuration = configuration
+    self.loop = loop
+    let opener = ConnectionOpener(configuration, loop: loop)
+    reads = ReadLane(configuration, opener: opener, loop: loop)
+    writes = WriteLane(configuration, opener: opener, loop: loop)
+    reads.changed = { [weak self] in self?.changed() }
+    writes.changed = { [weak self] in self?.changed() }
+  }
+
+  // MARK: From any thread
+
+  /// As of the last change.
+  var statistics: PoolStatistics { counts.withLock { $0 } }
+
+  /// Runs `run` and returns when it has ended; its result is in it.
+  ///
+  /// - Throws: the error it ended with; `CancellationError` as soon as the task is cancelled.
+  nonisolated(nonsending) func perform(_ run: StatementRun, at place: Place) async throws {
+    try Task.checkCancellation()
+    await withTaskCancellationHandler {
+      await wait(for: run, at: place)
+    } onCancel: {
+      loop.execute { self.cancel(run) }
+    }
+    if let error = run.error { throw error }
+  }
+
+  /// The same, deaf to cancellation: for what must be known once it was sent.
+  nonisolated(nonsending) func performToTheEnd(_ run: StatementRun, at place: Place) async throws {
+    await wait(for: run, at: place)
+    if let error = run.error { throw error }
+  }
+
+  private nonisolated(nonsending) func wait(for run: StatementRun, at place: Place) async {
+    await withUnsafeContinuation { continuation in
+      if loop.isCurrent {
+        if run.begin(continuation) { submit(run, at: place) }
+      } else {
+        loop.execute {
+          if run.begin(continuation) { self.submit(run, at: place) }
+        }
+      }
+    }
+  }
+
+  /// Refuses new work and closes each connection when it has nothing under way, or after a
+  /// statement's longest time.
+  func close() async {
+    await withCheckedContinuation { continuation in
+      loop.execute { self.beginClosing { continuation.resume() } }
+    }
+  }
+
+  /// Closes everything at once, when nobody is left to wait.
+  func closeAtOnce() {
+    loop.execute { [self] in
+      reads.close(atOnce: true)
+      writes.close(atOnce: true)
+    }
+  }
+
+  // MARK: On the loop
+
+  private func submit(_ run: StatementRun, at place: Place) {
+    switch place {
+    case .reads: reads.submit(run)
+    case .writes:
+      writes.lease(SingleWrite(run, lane: writes, timeout: configuration.statementTimeout))
+    case .transaction(let transaction): transaction.submit(run)
+    case .commit(let transaction): transaction.submitCommit(run)
+    }
+    sweepLater()
+  }
+
+  private func cancel(_ run: StatementRun) {
+    run.fail(CancellationError())
+    // A pipelined read has neighbours; the sweep stops it if it turns out to be slow.
+    guard run.kind != .read, let connection = run.connection, connection.running === run else {
+      return
+    }
+    connection.cancelRunning()
+  }
+
+  private func sweepLater() {
+    guard !isSweeping else { return }
+    isSweeping = true
+    loop.schedule(after: Self.sweepInterval) { [weak self] in self?.sweep() }
+  }
+
+  private func sweep() {
+    isSweeping = false
+    reads.sweep(at: loop.now)
+    writes.sweep(at: loop.now)
+    if !reads.isIdle || !writes.isIdle { sweepLater() }
+  }
+
+  private func changed() {
+    counts.withLock {
+      $0.readConnections = reads.connections.count
+      $0.transactionConnections = writes.connections.count
+      $0.leased = writes.leasedCount
+      $0.waiting = writes.waitingCount
+    }
+    guard !whenClosed.isEmpty, reads.isEmpty, writes.isEmpty else { return }
+    let actions = whenClosed
+    whenClosed = []
+    for action in actions { action() }
+  }
+
+  private func beginClosing(_ done: @escaping () -> Void) {
+    whenClosed.append(done)
+    reads.close(atOnce: false)
+    writes.close(atOnce: false)
+    loop.schedule(after: configuration.statementTimeout + configuration.stopGrace) { [weak self] in
+      self?.reads.close(atOnce: true)
+      self?.writes.close(atOnce: true)
+    }
+    changed()
+  }
+}

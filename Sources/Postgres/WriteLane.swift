@@ -1,0 +1,226 @@
+import CPostgres
+import DequeModule
+import EventLoops
+
+/// Who has, or wants, a connection to itself; always on the loop's thread.
+protocol Tenant: AnyObject {
+  /// False once nobody waits for what it wanted to do.
+  var wantsConnection: Bool { get }
+  func moveIn(_ connection: Connection)
+  /// There will be no connection.
+  func refuse(_ error: PostgresError)
+  /// Everything sent has been answered.
+  func connectionDrained(_ connection: Connection)
+  /// The connection went; its statements have been told.
+  func connectionLost(reason: String)
+}
+
+/// The connections of one loop for transactions and single writes: each has one tenant at a time,
+/// those without one wait in line.
+final class WriteLane: ConnectionOwner {
+  private struct Waiter {
+    let tenant: any Tenant
+    let deadline: MonotonicTime
+  }
+
+  private let configuration: DatabaseConfiguration
+  private let opener: ConnectionOpener
+  private let loop: EventLoop
+  private(set) var connections: [Connection] = []
+  private var idle: [Connection] = []
+  private var openingCount = 0
+  private var waiters = Deque<Waiter>()
+  private(set) var isClosed = false
+  var changed: () -> Void = {}
+
+  init(_ configuration: DatabaseConfiguration, opener: ConnectionOpener, loop: EventLoop) {
+    self.configuration = configuration
+    self.opener = opener
+    self.loop = loop
+  }
+
+  var waitingCount: Int { waiters.count }
+  var leasedCount: Int { connections.count - idle.count }
+  /// Whether there is nothing that a sweep could end.
+  var isIdle: Bool { waiters.isEmpty && leasedCount == 0 }
+  var isEmpty: Bool { connections.isEmpty && openingCount == 0 }
+
+  // MARK: Moving in and out
+
+  /// Gives `tenant` a connection now or when its turn comes, or refuses it.
+  func lease(_ tenant: any Tenant) {
+    guard !isClosed else { return tenant.refuse(.notSent(reason: "the database is closed")) }
+    if let connection = idle.popLast() { return admit(tenant, to: connection) }
+    guard waiters.count < configuration.leaseWaitersMax else { return tenant.refuse(.poolExhausted) }
+    waiters.append(Waiter(tenant: tenant, deadline: loop.now + configuration.leaseWaitMax))
+    openIfNeeded()
+    changed()
+  }
+
+  /// The tenant is done. The connection goes to the next as soon as it is clean: nothing under way,
+  /// no transaction open.
+  func release(_ connection: Connection) {
+    connection.tenant = nil
+    connection.tidyDeadline = loop.now + configuration.stopGrace
+    tidy(connection)
+  }
+
+  private func admit(_ tenant: any Tenant, to connection: Connection) {
+    connection.tenant = tenant
+    connection.hasAnsweredAbandoned = false
+    changed()
+    tenant.moveIn(connection)
+  }
+
+  private func tidy(_ connection: Connection) {
+    guard !connection.isClosed else { return }
+    guard connection.isDrained else { return connection.cancelRunning() }
+    switch connection.transactionStatus {
+    case PQTRANS_IDLE: serve(connection)
+    case PQTRANS_INTRANS, PQTRANS_INERROR:
+      connection.sendAlone(StatementRun("ROLLBACK", kind: .control))
+    default: connection.lose("left in an unknown state")
+    }
+  }
+
+  private func serve(_ connection: Connection) {
+    connection.tidyDeadline = nil
+    guard !isClosed else { return connection.lose("closed") }
+    while let waiter = waiters.popFirst() {
+      if waiter.tenant.wantsConnection { return admit(waiter.tenant, to: connection) }
+      waiter.tenant.refuse(.notSent(reason: "cancelled"))
+    }
+    idle.append(connection)
+    changed()
+  }
+
+  // MARK: Connections
+
+  private func openIfNeeded() {
+    while openingCount < waiters.count,
+      connections.count + openingCount < configuration.transactionConnectionsPerLoop
+    {
+      if let refusal = opener.refusal {
+        if isEmpty { refuseWaiters(refusal) }
+        return
+      }
+      openingCount += 1
+      opener.open { [self] in opened($0) }
+    }
+  }
+
+  private func opened(_ result: Result<Connection, PostgresError>) {
+    openingCount -= 1
+    switch result {
+    case .success(let connection):
+      connection.owner = self
+      connections.append(connection)
+      serve(connection)
+    case .failure(let error):
+      if isEmpty { refuseWaiters(error) }
+    }
+    changed()
+  }
+
+  private func refuseWaiters(_ error: PostgresError) {
+    while let waiter = waiters.popFirst() { waiter.tenant.refuse(error) }
+  }
+
+  func connectionDrained(_ connection: Connection) {
+    if let tenant = connection.tenant {
+      tenant.connectionDrained(connection)
+    } else if connection.tidyDeadline != nil {
+      tidy(connection)
+    }
+  }
+
+  func connectionLost(_ connection: Connection, reason: String, unanswered: [StatementRun]) {
+    connections.removeAll { $0 === connection }
+    idle.removeAll { $0 === connection }
+    for run in unanswered { run.lose(reason) }
+    let tenant = connection.tenant
+    connection.tenant = nil
+    tenant?.connectionLost(reason: reason)
+    openIfNeeded()
+    changed()
+  }
+
+  // MARK: Time
+
+  /// Refuses those who have waited too long, and stops statements whose time is up.
+  func sweep(at now: MonotonicTime) {
+    sweepWaiters(at: now)
+    for connection in connections where !idle.contains(where: { $0 === connection }) {
+      if let deadline = connection.tidyDeadline, deadline <= now {
+        connection.lose("the server did not stop a statement in time")
+        continue
+      }
+      guard let running = connection.running, running.deadline <= now else { continue }
+      stop(running, on: connection, at: now)
+    }
+  }
+
+  private func sweepWaiters(at now: MonotonicTime) {
+    guard waiters.contains(where: { $0.deadline <= now || !$0.tenant.wantsConnection }) else { return }
+    let before = waiters
+    waiters = []
+    for waiter in before {
+      if !waiter.tenant.wantsConnection {
+        waiter.tenant.refuse(.notSent(reason: "cancelled"))
+      } else if waiter.deadline <= now {
+        waiter.tenant.refuse(.poolExhausted)
+      } else {
+        waiters.append(waiter)
+      }
+    }
+    changed()
+  }
+
+  private func stop(_ run: StatementRun, on connection: Connection, at now: MonotonicTime) {
+    guard !run.isStopping else {
+      // It was asked to stop and says nothing: only the connection's end is certain.
+      return connection.lose("no answer in time")
+    }
+    run.isStopping = true
+    run.deadline = now + configuration.stopGrace
+    connection.cancelRunning()
+  }
+
+  func close(atOnce: Bool) {
+    isClosed = true
+    refuseWaiters(.notSent(reason: "the database is closed"))
+    for connection in atOnce ? connections : idle { connection.lose("closed") }
+  }
+}
+
+/// A write that commits by itself: it has a connection for as long as it runs.
+final class SingleWrite: Tenant {
+  private let run: StatementRun
+  private let lane: WriteLane
+  private let timeout: Duration
+
+  init(_ run: StatementRun, lane: WriteLane, timeout: Duration) {
+    self.run = run
+    self.lane = lane
+    self.timeout = timeout
+  }
+
+  var wantsConnection: Bool { !run.isEnded }
+
+  func moveIn(_ connection: Connection) {
+    run.deadline = connection.loop.now + timeout
+    connection.sendAlone(run)
+    // Nothing is under way if it could not be sent, so no answer will end the lease.
+    if !connection.isClosed, connection.isDrained { lane.release(connection) }
+  }
+
+  func refuse(_ error: PostgresError) {
+    run.fail(error)
+  }
+
+  func connectionDrained(_ connection: Connection) {
+    lane.release(connection)
+  }
+
+  func connectionLost(reason: String) {}
+}

@@ -1,0 +1,165 @@
+import CPostgres
+import Dispatch
+import Glibc
+import Synchronization
+
+/// A PostgreSQL server of this test process's own: a cluster in a temporary directory, on a free port
+/// of 127.0.0.1, gone when the process is, however it ends.
+package final class PrivatePostgres: Sendable {
+  /// Why there is no server to test against. Tests fail with this; they are never skipped.
+  package struct Failure: Error, CustomStringConvertible {
+    package let description: String
+  }
+
+  private static let instance = Mutex<Task<PrivatePostgres, any Error>?>(nil)
+
+  /// The connection string of a superuser, to the database `postgres`.
+  package let adminURL: String
+  package let port: UInt16
+  private let password: String
+  private let databases = Atomic<Int>(0)
+  private let lock = DispatchQueue(label: "private-postgres")
+
+  /// The server, started by the first call.
+  ///
+  /// - Throws: `Failure`
+  package static func shared() async throws -> PrivatePostgres {
+    let task = instance.withLock { task in
+      if let task { return task }
+      let new = Task { try await blocking { try PrivatePostgres() } }
+      task = new
+      return new
+    }
+    return try await task.value
+  }
+
+  /// Makes an empty database.
+  ///
+  /// - Parameter name: for whoever looks at the server; a number makes it unique.
+  /// - Returns: its connection string, as superuser.
+  package func makeDatabase(named name: String) async throws -> String {
+    let unique = "\(name)_\(databases.wrappingAdd(1, ordering: .relaxed).newValue)"
+    // Databases are copies of one template, made one after another.
+    try await Self.blocking { try self.lock.sync { try self.run("CREATE DATABASE \"\(unique)\"") } }
+    return url(database: unique)
+  }
+
+  /// The connection string of `user` to the database of `url`.
+  package func url(_ url: String, user: String, password: String) -> String {
+    let database = url.split(separator: "/").last ?? "postgres"
+    return "postgresql://\(user):\(password)@127.0.0.1:\(port)/\(database)"
+  }
+
+  private func url(database: String) -> String {
+    "postgresql://shop:\(password)@127.0.0.1:\(port)/\(database)"
+  }
+
+  /// Runs SQL as superuser in the database `postgres`. Blocks.
+  private func run(_ sql: String) throws {
+    let connection = PQconnectdb(adminURL)
+    defer { PQfinish(connection) }
+    let result = PQexec(connection, sql)
+    defer { PQclear(result) }
+    guard PQresultStatus(result) == PGRES_COMMAND_OK else {
+      throw Failure(description: "\(sql): \(String(cString: PQerrorMessage(connection)))")
+    }
+  }
+
+  private static func blocking<Value: Sendable>(
+    _ body: @escaping @Sendable () throws -> Value
+  ) async throws -> Value {
+    try await withCheckedThrowingContinuation { continuation in
+      DispatchQueue.global().async { continuation.resume(with: Result(catching: body)) }
+    }
+  }
+
+  // MARK: Starting
+
+  private init() throws {
+    let programs = try Program.postgresDirectory()
+    let directory = try Self.makeDirectory()
+    try Self.removeAtExit(directory, programs: programs)
+    password = String(UInt64.random(in: .min ... .max), radix: 36)
+    let passwordFile = "\(directory)/password"
+    try Self.write(password, to: passwordFile)
+    try Program.run(
+      [
+        "\(programs)/initdb", "-D", "\(directory)/data", "-U", "shop", "--encoding=UTF8",
+        "--locale=C.UTF-8", "--auth=scram-sha-256", "--pwfile=\(passwordFile)",
+        "--no-instructions", "--no-sync",
+      ], output: "\(directory)/initdb.log")
+    var attempts = 0
+    while true {
+      let port = try Self.freePort()
+      do {
+        try Self.start(programs: programs, directory: directory, port: port)
+        self.port = port
+        break
+      } catch where attempts < 3 {
+        // Somebody may have taken the port in between.
+        attempts += 1
+      }
+    }
+    adminURL = "postgresql://shop:\(password)@127.0.0.1:\(port)/postgres"
+  }
+
+  private static func start(programs: String, directory: String, port: UInt16) throws {
+    let settings = [
+      "listen_addresses=127.0.0.1", "port=\(port)", "unix_socket_directories=", "fsync=off",
+      "synchronous_commit=off", "full_page_writes=off", "max_connections=300",
+      "max_prepared_transactions=0", "log_min_messages=warning",
+    ]
+    try Program.run(
+      [
+        "\(programs)/pg_ctl", "-D", "\(directory)/data", "-w", "-t", "30", "-l",
+        "\(directory)/log", "-o", settings.map { "-c \($0)" }.joined(separator: " "), "start",
+      ], output: "\(directory)/start.log", log: "\(directory)/log")
+  }
+
+  private static func makeDirectory() throws -> String {
+    let pattern = "/tmp/shop-tests-XXXXXX"
+    var template = Array(pattern.utf8CString)
+    guard mkdtemp(&template) != nil else { throw Failure(description: "mkdtemp: errno \(errno)") }
+    let directory = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+    if let owner = Program.serverUser { chown(directory, owner.id, owner.group) }
+    return directory
+  }
+
+  private static func write(_ text: String, to path: String) throws {
+    let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw Failure(description: "\(path): errno \(errno)") }
+    defer { close(file) }
+    _ = text.withCString { Glibc.write(file, $0, strlen($0)) }
+    if let owner = Program.serverUser { fchown(file, owner.id, owner.group) }
+  }
+
+  /// A watcher in a session of its own reads a pipe that only this process can write: it ends with
+  /// the process, whatever ends it, and then the watcher stops the server and removes the directory.
+  private static func removeAtExit(_ directory: String, programs: String) throws {
+    var ends: [Int32] = [-1, -1]
+    guard pipe(&ends) == 0 else { throw Failure(description: "pipe: errno \(errno)") }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    let stop = "\(programs)/pg_ctl -D \(directory)/data -m immediate -w -t 10 stop"
+    let asOwner = Program.serverUser == nil ? stop : "runuser -u postgres -- \(stop)"
+    try Program.spawn(
+      ["/bin/sh", "-c", "trap '' INT TERM HUP; read -r line; \(asOwner); rm -rf \(directory)"],
+      input: ends[0], output: "/dev/null")
+    close(ends[0])  // The other end stays open for the life of this process.
+  }
+
+  private static func freePort() throws -> UInt16 {
+    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    defer { close(listener) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(listener, $0, length) == 0 && getsockname(listener, $0, &length) == 0
+      }
+    }
+    guard isBound else { throw Failure(description: "no free port: errno \(errno)") }
+    return UInt16(bigEndian: address.sin_port)
+  }
+}
