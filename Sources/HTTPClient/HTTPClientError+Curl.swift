@@ -1,0 +1,41 @@
+import CCurl
+import Glibc
+
+extension HTTPClientError {
+  /// Tells from libcurl's result, and from how far the transfer had come, what a repetition risks.
+  init(_ failure: CurlFailure, timeout: Duration, responseBytesMax: Int) {
+    let isSent = failure.requestBytes > 0
+    switch failure.code {
+    case CURLE_OPERATION_TIMEDOUT:
+      // Connecting has a shorter limit of its own.
+      self =
+        isSent || failure.elapsed >= timeout
+        ? .timedOut(sent: isSent) : .notSent(.connectTimedOut)
+    case CURLE_COULDNT_CONNECT:
+      self =
+        failure.systemError == ECONNREFUSED
+        ? .notSent(.connectionRefused) : .notSent(.other(failure.text))
+    case CURLE_COULDNT_RESOLVE_HOST:
+      self = .notSent(.hostNotFound)
+    case CURLE_SSL_CONNECT_ERROR:
+      self = .notSent(.tlsFailed(failure.text))
+    case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM,
+      CURLE_SSL_ISSUER_ERROR, CURLE_SSL_PINNEDPUBKEYNOTMATCH, CURLE_SSL_INVALIDCERTSTATUS:
+      self = .untrusted(failure.text)
+    case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL:
+      self = .badRequest(failure.text)
+    case CURLE_WRITE_ERROR where failure.isTooLarge:
+      self = .answerTooLarge(bytesMax: responseBytesMax)
+    default:
+      self = isSent ? .maybeProcessed(failure.text) : .notSent(.other(failure.text))
+    }
+  }
+}
+
+extension CurlFailure {
+  /// libcurl's words and the system's; they name no host and no content.
+  var text: String {
+    let text = CurlText.of(code)
+    return systemError == 0 ? text : "\(text): \(String(cString: strerror(systemError)))"
+  }
+}

@@ -1,0 +1,28 @@
+/// Why there is no answer. The three first cases say what a repetition would risk
+/// (RFC 9110 section 9.2.2): nothing, a second effect, or it depends on `sent`.
+///
+/// A task's cancellation is `CancellationError`, not one of these.
+package enum HTTPClientError: Error, Equatable {
+  /// The server has seen nothing of the request.
+  case notSent(NotSent)
+  /// Bytes of the request had left when the exchange broke: the server may have acted on them.
+  case maybeProcessed(String)
+  /// The exchange's time was up, before or after bytes of the request had left.
+  case timedOut(sent: Bool)
+  /// The answer's body or head is larger than this client takes.
+  case answerTooLarge(bytesMax: Int)
+  /// The server's certificate or this client's own is not in order: repeating is of no use.
+  case untrusted(String)
+  /// The caller's mistake: no authority, a target or a method that cannot be sent.
+  case badRequest(String)
+
+  package enum NotSent: Error, Equatable {
+    case connectionRefused
+    case hostNotFound
+    case connectTimedOut
+    case tlsFailed(String)
+    /// `ClientLimits.transfersPerLoopMax` transfers are under way.
+    case tooManyTransfers
+    case other(String)
+  }
+}
