@@ -45,6 +45,19 @@ struct KeyFilesTests {
     }
   }
 
+  @Test("no drafts are left behind")
+  func drafts() throws {
+    try withDirectory { directory in
+      _ = try KeyFiles.create(in: directory, services: ["order-service"])
+      #expect(
+        try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
+          == ["order-service.key", "order-service.secret", "peers"])
+      #expect(
+        try FileManager.default.contentsOfDirectory(atPath: "\(directory)/peers")
+          == ["order-service.pub"])
+    }
+  }
+
   @Test("two public keys of one service are both accepted")
   func twoKeys() throws {
     try withDirectory { directory in

@@ -296,6 +296,28 @@ extension TokenVerifierTests {
     _ = try await verifier.verify(token)
   }
 
+  @Test("a request that is cancelled while keys are fetched ends, and the next one fetches")
+  func cancelledFetch() async throws {
+    let verifier = await verifier()
+    published.set(.failure(CancellationError()))
+    let token = try userToken.signed(by: userKey)
+    await #expect(throws: AuthenticationFailure.keysUnavailable) {
+      try await verifier.verify(token)
+    }
+    published.set([userKey.verifyingKey])
+    _ = try await verifier.verify(token)
+  }
+
+  @Test("a clock that is set back does not keep new keys out")
+  func clockSetBack() async throws {
+    let verifier = await verifier()
+    _ = try await verifier.verify(userToken.signed(by: userKey))
+    let next = SigningKey.generate()
+    published.set([next.verifyingKey])
+    clock.advance(by: .seconds(-3600))
+    _ = try await verifier.verify(TokenForge.user(next, at: clock.now).signed(by: next))
+  }
+
   @Test("requests that come while keys are fetched wait for that one fetch")
   func oneFetchForAll() async throws {
     let verifier = await verifier()

@@ -25,7 +25,8 @@ package final class TokenVerifier: Sendable {
   /// - Parameters:
   ///   - keys: this service's; its name is the audience that services' tokens must have.
   ///   - now: the time, for tests.
-  ///   - userKeySet: gets the bytes of the user service's `/.well-known/jwks.json`.
+  ///   - userKeySet: gets the bytes of the user service's `/.well-known/jwks.json`, in bounded time:
+  ///     requests wait for it.
   package init(
     keys: ServiceKeys, rememberedTokensMax: Int = rememberedTokensMax,
     now: @escaping @Sendable () -> Timestamp = { .now() },

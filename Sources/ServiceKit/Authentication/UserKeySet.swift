@@ -35,7 +35,7 @@ final class UserKeySet: Sendable {
   private let state = Mutex(State())
 
   /// - Parameters:
-  ///   - fetch: gets the document of `/.well-known/jwks.json`.
+  ///   - fetch: gets the document of `/.well-known/jwks.json`, in bounded time.
   ///   - keysRemoved: called when a key is no longer published: what it signed is void.
   init(
     now: @escaping @Sendable () -> Timestamp, keysRemoved: @escaping @Sendable () -> Void,
@@ -59,6 +59,9 @@ final class UserKeySet: Sendable {
       case .fetch:
         do {
           try await fetchAndFinish()
+        } catch is CancellationError {
+          // Whoever asked is gone, and would be told to fetch again for ever.
+          throw .keysUnavailable
         } catch {
           // The next turn of the loop says what is left: the last good set, or none.
           continue
@@ -86,7 +89,8 @@ final class UserKeySet: Sendable {
       if state.isFetching {
         return state.waiting.count < Self.waitingMax ? .wait : .refuse(.keysUnavailable)
       }
-      if let nextFetch = state.nextFetch, now < nextFetch {
+      // A time too far ahead is left from before the clock was set back.
+      if let nextFetch = state.nextFetch, now < nextFetch, nextFetch <= now + Self.refreshInterval {
         return .refuse(state.keys == nil ? .keysUnavailable : .unknownKey)
       }
       state.isFetching = true

@@ -1,3 +1,4 @@
+import Glibc
 package import Logging
 import Synchronization
 
@@ -29,6 +30,8 @@ package final class LogLevel: Sendable {
 package func startLogging(
   service: String, level: Logger.Level, metadataProvider: Logger.MetadataProvider? = nil
 ) -> LogLevel {
+  // Otherwise a reader of the log that goes away takes the service with it.
+  signal(SIGPIPE, SIG_IGN)
   let common = LogLevel(level)
   let isTerminal = LogOutput.standardOutput.isTerminal
   LoggingSystem.bootstrap(

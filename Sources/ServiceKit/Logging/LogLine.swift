@@ -30,7 +30,7 @@ struct LogLine {
     append(UInt8(ascii: "\""))
   }
 
-  /// `,"key":"text"`, text cut at `bytesMax` bytes.
+  /// `,"key":"text"`, text cut at `bytesMax` bytes as written.
   mutating func add(_ key: StaticString, text: String, bytesMax: Int = valueBytesMax) {
     addMember(key: key.description) { $0.appendText(text, bytesMax: bytesMax) }
   }
@@ -103,20 +103,33 @@ struct LogLine {
     }
   }
 
-  /// A JSON string; text beyond `bytesMax` of UTF-8 is cut at a character's border.
+  /// A JSON string; what would take more than `bytesMax` once escaped is cut at a scalar's border.
   private mutating func appendText(_ text: String, bytesMax: Int) {
     append(UInt8(ascii: "\""))
+    let end = bytes.count + bytesMax
     var text = text
     text.withUTF8 { utf8 in
-      var end = utf8.count
-      if end > bytesMax {
-        end = bytesMax
-        while end > 0, utf8[end] & 0xC0 == 0x80 { end -= 1 }
-        isTruncated = true
+      for byte in utf8 {
+        // The first byte of a scalar tells how much room all of it takes.
+        if byte & 0xC0 != 0x80, bytes.count + writtenLength(ofScalarFrom: byte) > end {
+          isTruncated = true
+          break
+        }
+        appendEscaped(byte)
       }
-      for byte in utf8[..<end] { appendEscaped(byte) }
     }
     append(UInt8(ascii: "\""))
+  }
+
+  private func writtenLength(ofScalarFrom byte: UInt8) -> Int {
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "\n"), UInt8(ascii: "\t"): 2
+    case 0..<0x20, 0x7F: 6
+    case 0..<0x80: 1
+    case 0..<0xE0: 2
+    case 0..<0xF0: 3
+    default: 4
+    }
   }
 
   private mutating func appendEscaped(_ byte: UInt8) {

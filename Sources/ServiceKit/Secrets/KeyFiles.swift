@@ -25,17 +25,19 @@ package enum KeyFiles {
       let keyPath = "\(directory)/\(service).key"
       let secretPath = "\(directory)/\(service).secret"
       let publicPath = "\(directory)/peers/\(service).pub"
+      var isNew = false
       if !exists(keyPath) {
-        try write(Array(SigningKey.generate().pem.utf8), to: keyPath, mode: 0o600)
-        made.append(keyPath)
+        let key = SigningKey.generate()
+        isNew = try write(Array(key.pem.utf8), to: keyPath, mode: 0o600)
+        if isNew { made.append(keyPath) }
       }
       if !exists(secretPath) {
-        try write(randomBytes(secretBytes), to: secretPath, mode: 0o600)
-        made.append(secretPath)
+        let isMade = try write(randomBytes(secretBytes), to: secretPath, mode: 0o600)
+        if isMade { made.append(secretPath) }
       }
-      if !exists(publicPath) || made.contains(keyPath) {
-        let key = try SigningKey(text: text(of: keyPath)).verifyingKey
-        try write(Array(key.pem.utf8), to: publicPath, mode: 0o644)
+      if isNew || !exists(publicPath) {
+        let pem = try SigningKey(text: text(of: keyPath)).verifyingKey.pem
+        _ = try write(Array(pem.utf8), to: publicPath, mode: 0o644, replacing: true)
         made.append(publicPath)
       }
     }
@@ -87,22 +89,25 @@ package enum KeyFiles {
     guard mkdir(path, mode) == 0 || errno == EEXIST else { throw failure(path) }
   }
 
-  /// Writes a whole file or none: under another name first, then renamed.
+  /// Writes a whole file or none: under another name first, then under its own.
+  ///
+  /// - Returns: false when, without `replacing`, another was quicker to make it.
   private static func write(
-    _ bytes: [UInt8], to path: String, mode: mode_t
-  ) throws(KeyFailure) {
+    _ bytes: [UInt8], to path: String, mode: mode_t, replacing: Bool = false
+  ) throws(KeyFailure) -> Bool {
     let draft = "\(path).\(getpid()).new"
     let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
     guard descriptor >= 0 else { throw failure(draft) }
+    defer { unlink(draft) }
     let isWritten =
       Glibc.write(descriptor, bytes, bytes.count) == bytes.count
       && fchmod(descriptor, mode) == 0 && fsync(descriptor) == 0
     let isClosed = close(descriptor) == 0
-    guard isWritten, isClosed, rename(draft, path) == 0 else {
-      let reason = failure(path)
-      unlink(draft)
-      throw reason
-    }
+    guard isWritten, isClosed else { throw failure(path) }
+    let status = replacing ? rename(draft, path) : link(draft, path)
+    if status == 0 { return true }
+    if errno == EEXIST { return false }
+    throw failure(path)
   }
 
   private static func failure(_ path: String) -> KeyFailure {
