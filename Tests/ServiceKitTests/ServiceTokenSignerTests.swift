@@ -32,7 +32,7 @@ struct ServiceTokenSignerTests {
     let user = try await signer.token(for: "user-service")
     #expect(payment != user)
     #expect(signer.cachedToken(for: "payment-service") == payment)
-    let verifier = await TokenVerifier(
+    let verifier = TokenVerifier(
       keys: ServiceKeys(
         service: "user-service", signingKey: .generate(),
         peers: ["order-service": [key.verifyingKey]]),

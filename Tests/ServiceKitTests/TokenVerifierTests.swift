@@ -15,11 +15,11 @@ struct TokenVerifierTests {
   }
 
   /// The verifier of the payment service.
-  func verifier(rememberedTokensMax: Int = 100) async -> TokenVerifier {
+  func verifier(rememberedTokensMax: Int = 100) -> TokenVerifier {
     let keys = ServiceKeys(
       service: "payment-service", signingKey: .generate(),
       peers: ["order-service": [orderKey.verifyingKey]])
-    return await TokenVerifier(
+    return TokenVerifier(
       keys: keys, rememberedTokensMax: rememberedTokensMax, now: { [clock] in clock.now },
       userKeySet: { [published] in try published.document() })
   }
@@ -49,7 +49,7 @@ struct TokenVerifierTests {
 
   @Test("a token without a signature is refused, whatever its algorithm is called")
   func algorithmNone() async throws {
-    let verifier = await verifier()
+    let verifier = verifier()
     for algorithm in ["none", "None", "HS256", "ES256", ""] {
       let forge = userToken.withHeader("alg", algorithm)
       await #expect(throws: AuthenticationFailure.malformed) {
@@ -66,7 +66,7 @@ struct TokenVerifierTests {
 
   @Test("the key that a token names must be known and must have signed it")
   func keys() async throws {
-    let verifier = await verifier()
+    let verifier = verifier()
     let stranger = SigningKey.generate()
     await #expect(throws: AuthenticationFailure.badSignature) {
       try await verifier.verify(userToken.signed(by: stranger))
@@ -88,7 +88,7 @@ struct TokenVerifierTests {
     let token = try userToken.signed(by: userKey)
     let signature = try #require(token.split(separator: ".").last)
     let changed = try userToken.with("role", "admin").unsigned() + ".\(signature)"
-    let verifier = await verifier()
+    let verifier = verifier()
     await #expect(throws: AuthenticationFailure.badSignature) {
       try await verifier.verify(changed)
     }
@@ -96,7 +96,7 @@ struct TokenVerifierTests {
 
   @Test("a user's token is for this shop, from its user service")
   func userIssuerAndAudience() async throws {
-    let verifier = await verifier()
+    let verifier = verifier()
     await #expect(throws: AuthenticationFailure.wrongIssuer) {
       try await verifier.verify(userToken.with("iss", "service:order").signed(by: userKey))
     }
@@ -115,7 +115,7 @@ struct TokenVerifierTests {
 
   @Test("a service's key makes no users, and a user key makes no services")
   func kindsStayApart() async throws {
-    let verifier = await verifier()
+    let verifier = verifier()
     await #expect(throws: AuthenticationFailure.wrongIssuer) {
       try await verifier.verify(
         userToken.withHeader("kid", orderKey.verifyingKey.id).signed(by: orderKey))
@@ -132,7 +132,7 @@ struct TokenVerifierTests {
 
   @Test("a service's token is for this service, from the key's owner, and short")
   func serviceClaims() async throws {
-    let verifier = await verifier()
+    let verifier = verifier()
     await #expect(throws: AuthenticationFailure.wrongAudience) {
       try await verifier.verify(serviceToken.with("aud", "service:user").signed(by: orderKey))
     }
@@ -155,7 +155,7 @@ struct TokenVerifierTests {
 
   @Test("times are kept to within thirty seconds")
   func times() async throws {
-    let verifier = await verifier()
+    let verifier = verifier()
     let now = clock.now.seconds
     let late = try userToken.with("exp", now - 29).signed(by: userKey)
     _ = try await verifier.verify(late)
@@ -177,7 +177,7 @@ struct TokenVerifierTests {
 
   @Test("what is no token is refused before it is decoded")
   func garbage() async throws {
-    let verifier = await verifier()
+    let verifier = verifier()
     for text in ["", ".", "..", "...", "a.b", "a.b.c", "a.b.c.d", "e30.e30.", "\u{0}.\u{0}.\u{0}"] {
       await #expect(throws: AuthenticationFailure.malformed, "\(text)") {
         try await verifier.verify(text)
@@ -190,7 +190,7 @@ struct TokenVerifierTests {
 
   @Test("every cut of a good token is refused")
   func prefixes() async throws {
-    let verifier = await verifier()
+    let verifier = verifier()
     let token = try userToken.signed(by: userKey)
     for length in 0..<token.count - 1 {
       let result = await Result { () async throws(AuthenticationFailure) in
@@ -202,7 +202,7 @@ struct TokenVerifierTests {
 
   @Test("a verified token is known at once until it expires")
   func remembers() async throws {
-    let verifier = await verifier()
+    let verifier = verifier()
     let token = try userToken.signed(by: userKey)
     #expect(verifier.cached(token) == nil)
     let caller = try await verifier.verify(token)
@@ -217,7 +217,7 @@ struct TokenVerifierTests {
 
   @Test("no more tokens are remembered than allowed")
   func bound() async throws {
-    let verifier = await verifier(rememberedTokensMax: 4)
+    let verifier = verifier(rememberedTokensMax: 4)
     var tokens: [String] = []
     for _ in 0..<10 {
       tokens.append(try userToken.signed(by: userKey))
@@ -231,7 +231,7 @@ struct TokenVerifierTests {
 extension TokenVerifierTests {
   @Test("a new key is fetched when a token names it")
   func rotationIn() async throws {
-    let verifier = await verifier()
+    let verifier = verifier()
     _ = try await verifier.verify(userToken.signed(by: userKey))
     let next = SigningKey.generate()
     published.set([userKey.verifyingKey, next.verifyingKey])
@@ -243,7 +243,7 @@ extension TokenVerifierTests {
 
   @Test("unknown keys lead to one fetch in thirty seconds")
   func fetchesAreBounded() async throws {
-    let verifier = await verifier()
+    let verifier = verifier()
     for _ in 0..<50 {
       let stranger = SigningKey.generate()
       let token = try TokenForge.user(stranger, at: clock.now).signed(by: stranger)
@@ -259,7 +259,7 @@ extension TokenVerifierTests {
 
   @Test("what a withdrawn key signed is no longer known")
   func rotationOut() async throws {
-    let verifier = await verifier()
+    let verifier = verifier()
     let token = try userToken.signed(by: userKey)
     _ = try await verifier.verify(token)
     let next = SigningKey.generate()
@@ -271,7 +271,7 @@ extension TokenVerifierTests {
 
   @Test("the last good keys serve while the user service is down")
   func lastGoodKeys() async throws {
-    let verifier = await verifier()
+    let verifier = verifier()
     _ = try await verifier.verify(userToken.signed(by: userKey))
     for answer in [Result<[UInt8], any Error>.failure(Down()), .success(Array("<html>".utf8))] {
       published.set(answer)
@@ -282,7 +282,7 @@ extension TokenVerifierTests {
 
   @Test("without any keys nothing is said of a token, and the next try is soon")
   func noKeys() async throws {
-    let verifier = await verifier()
+    let verifier = verifier()
     published.set(.failure(Down()))
     let token = try userToken.signed(by: userKey)
     await #expect(throws: AuthenticationFailure.keysUnavailable) {
@@ -298,7 +298,7 @@ extension TokenVerifierTests {
 
   @Test("a request that is cancelled while keys are fetched ends, and the next one fetches")
   func cancelledFetch() async throws {
-    let verifier = await verifier()
+    let verifier = verifier()
     published.set(.failure(CancellationError()))
     let token = try userToken.signed(by: userKey)
     await #expect(throws: AuthenticationFailure.keysUnavailable) {
@@ -310,7 +310,7 @@ extension TokenVerifierTests {
 
   @Test("a clock that is set back does not keep new keys out")
   func clockSetBack() async throws {
-    let verifier = await verifier()
+    let verifier = verifier()
     _ = try await verifier.verify(userToken.signed(by: userKey))
     let next = SigningKey.generate()
     published.set([next.verifyingKey])
@@ -320,7 +320,7 @@ extension TokenVerifierTests {
 
   @Test("requests that come while keys are fetched wait for that one fetch")
   func oneFetchForAll() async throws {
-    let verifier = await verifier()
+    let verifier = verifier()
     let tokens = try (0..<20).map { _ in try userToken.signed(by: userKey) }
     try await withThrowingTaskGroup { group in
       for token in tokens { group.addTask { _ = try await verifier.verify(token) } }
@@ -331,7 +331,7 @@ extension TokenVerifierTests {
 
   @Test("keys of other kinds in the set are passed over")
   func otherKeys() async throws {
-    let verifier = await verifier()
+    let verifier = verifier()
     let x = Base64URL.encode(userKey.verifyingKey.rawBytes)
     published.set(
       .success(

@@ -15,9 +15,7 @@ package final class TokenVerifier: Sendable {
   package static let rememberedTokensMax = 20_000
 
   private let audience: String
-  private let peerKeys: JWTKeyCollection
-  /// Claim (`service:order`) and name (`order-service`) by key id.
-  private let peersByKey: [String: (issuer: String, name: String)]
+  private let peersByKeyID: [String: (key: VerifyingKey, name: String)]
   private let userKeys: UserKeySet
   private let tokens: VerifiedTokens
   private let now: @Sendable () -> Timestamp
@@ -31,18 +29,14 @@ package final class TokenVerifier: Sendable {
     keys: ServiceKeys, rememberedTokensMax: Int = rememberedTokensMax,
     now: @escaping @Sendable () -> Timestamp = { .now() },
     userKeySet: @escaping @Sendable () async throws -> [UInt8]
-  ) async {
+  ) {
     audience = ServiceKeys.claim(for: keys.service)
     self.now = now
-    peerKeys = JWTKeyCollection()
-    var peersByKey: [String: (issuer: String, name: String)] = [:]
+    var peersByKeyID: [String: (key: VerifyingKey, name: String)] = [:]
     for (name, verifyingKeys) in keys.peers {
-      for key in verifyingKeys {
-        await peerKeys.add(eddsa: key.eddsa, kid: JWKIdentifier(string: key.id))
-        peersByKey[key.id] = (ServiceKeys.claim(for: name), name)
-      }
+      for key in verifyingKeys { peersByKeyID[key.id] = (key, name) }
     }
-    self.peersByKey = peersByKey
+    self.peersByKeyID = peersByKeyID
     let tokens = VerifiedTokens(entriesMax: rememberedTokensMax)
     self.tokens = tokens
     userKeys = UserKeySet(now: now, keysRemoved: { tokens.forgetAll() }, fetch: userKeySet)
@@ -64,11 +58,11 @@ package final class TokenVerifier: Sendable {
     guard header.alg == "EdDSA", header.crit == nil, let id = header.kid else { throw .malformed }
     let caller: Caller
     let claims: TokenClaims
-    if let peer = peersByKey[id] {
-      claims = try await signedClaims(of: token, peerKeys)
-      caller = try service(claims, issuer: peer.issuer, name: peer.name)
+    if let peer = peersByKeyID[id] {
+      claims = try await signedClaims(of: token, by: peer.key, id)
+      caller = try service(claims, name: peer.name)
     } else {
-      claims = try await signedClaims(of: token, userKeys.keys(with: id))
+      claims = try await signedClaims(of: token, by: userKeys.key(id), id)
       caller = try user(claims)
     }
     tokens.remember(
@@ -83,11 +77,15 @@ package final class TokenVerifier: Sendable {
     try await userKeys.refresh()
   }
 
+  /// The library's collection falls back on some key when it does not know the token's: so it is
+  /// given the one key that must have signed.
   private func signedClaims(
-    of token: String, _ keys: JWTKeyCollection
+    of token: String, by key: VerifyingKey, _ id: String
   ) async throws(AuthenticationFailure) -> TokenClaims {
     do {
-      return try await keys.verify(token, as: TokenClaims.self)
+      return try await JWTKeyCollection()
+        .add(eddsa: key.eddsa, kid: JWKIdentifier(string: id))
+        .verify(token, as: TokenClaims.self)
     } catch let error as JWTError where error.errorType == .signatureVerificationFailed {
       throw .badSignature
     } catch {
@@ -106,9 +104,9 @@ package final class TokenVerifier: Sendable {
   }
 
   private func service(
-    _ claims: TokenClaims, issuer: String, name: String
+    _ claims: TokenClaims, name: String
   ) throws(AuthenticationFailure) -> Caller {
-    guard claims.iss == issuer else { throw .wrongIssuer }
+    guard claims.iss == ServiceKeys.claim(for: name) else { throw .wrongIssuer }
     guard claims.aud == audience else { throw .wrongAudience }
     try checkTimes(of: claims)
     guard let issued = claims.iat else { throw .malformed }

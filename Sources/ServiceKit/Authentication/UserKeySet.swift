@@ -1,5 +1,4 @@
 import Foundation
-import JWTKit
 import SharedKernel
 import Synchronization
 
@@ -16,15 +15,15 @@ final class UserKeySet: Sendable {
   static let waitingMax = 4096
 
   private struct State {
-    var keys: JWTKeyCollection?
-    var ids: Set<String> = []
+    /// nil until a set has been had.
+    var keys: [String: VerifyingKey]?
     var nextFetch: Timestamp?
     var isFetching = false
     var waiting: [CheckedContinuation<Void, Never>] = []
   }
 
   private enum Step {
-    case use(JWTKeyCollection)
+    case use(VerifyingKey)
     case fetch, wait
     case refuse(AuthenticationFailure)
   }
@@ -46,14 +45,13 @@ final class UserKeySet: Sendable {
     self.fetch = fetch
   }
 
-  /// Keys among which the one of this id is. (The library's collection falls back on another key
-  /// when it does not know the id: so nobody may ask it for an id that is not there.)
+  /// The key that is published under this id.
   ///
   /// - Throws: `.unknownKey`; `.keysUnavailable` when no set has ever been had.
-  func keys(with id: String) async throws(AuthenticationFailure) -> JWTKeyCollection {
+  func key(_ id: String) async throws(AuthenticationFailure) -> VerifyingKey {
     while true {
       switch nextStep(for: id) {
-      case .use(let keys): return keys
+      case .use(let key): return key
       case .refuse(let failure): throw failure
       case .wait: await fetchInProgress()
       case .fetch:
@@ -85,7 +83,7 @@ final class UserKeySet: Sendable {
   private func nextStep(for id: String) -> Step {
     let now = now()
     return state.withLock { state in
-      if let keys = state.keys, state.ids.contains(id) { return .use(keys) }
+      if let key = state.keys?[id] { return .use(key) }
       if state.isFetching {
         return state.waiting.count < Self.waitingMax ? .wait : .refuse(.keysUnavailable)
       }
@@ -111,26 +109,24 @@ final class UserKeySet: Sendable {
   /// - Precondition: `isFetching` was set by the caller.
   private func fetchAndFinish() async throws {
     do {
-      let published = try UserKeyDocument.keys(in: await fetch())
-      let keys = JWTKeyCollection()
-      for key in published { await keys.add(eddsa: key.eddsa, kid: JWKIdentifier(string: key.id)) }
-      finish(keys, ids: Set(published.map(\.id)), nextFetch: now() + Self.refreshInterval)
+      let keys = try UserKeyDocument.keys(in: await fetch())
+      finish(keys, nextFetch: now() + Self.refreshInterval)
     } catch is CancellationError {
       // The request that asked is gone; that says nothing about the user service.
-      finish(nil, ids: [], nextFetch: nil)
+      finish(nil, nextFetch: nil)
       throw CancellationError()
     } catch {
-      finish(nil, ids: [], nextFetch: now() + Self.retryInterval)
+      finish(nil, nextFetch: now() + Self.retryInterval)
       throw error
     }
   }
 
-  private func finish(_ keys: JWTKeyCollection?, ids: Set<String>, nextFetch: Timestamp?) {
+  private func finish(_ keys: [String: VerifyingKey]?, nextFetch: Timestamp?) {
     let (waiting, isRemoval) = state.withLock { state in
-      let isRemoval = keys != nil && !state.ids.isSubset(of: ids)
+      var isRemoval = false
       if let keys {
+        isRemoval = state.keys?.contains { keys[$0.key]?.rawBytes != $0.value.rawBytes } ?? false
         state.keys = keys
-        state.ids = ids
       }
       state.nextFetch = nextFetch
       state.isFetching = false
@@ -162,26 +158,24 @@ enum UserKeyDocument {
     return Array(try encoder.encode(Document(keys: keys.map(entry))))
   }
 
-  /// The Ed25519 keys for signatures in a document; entries of other kinds are passed over
-  /// (RFC 7517 section 5 asks for that).
+  /// The Ed25519 keys for signatures in a document, by their ids; entries of other kinds are passed
+  /// over (RFC 7517 section 5 asks for that).
   ///
-  /// - Throws: `AuthenticationFailure.malformed` for what is no key set, or too large a one.
-  static func keys(in bytes: [UInt8]) throws -> [PublishedKey] {
+  /// - Throws: `AuthenticationFailure.malformed` for too large a set; what the decoder throws for
+  ///   what is none.
+  static func keys(in bytes: [UInt8]) throws -> [String: VerifyingKey] {
     guard bytes.count <= UserKeySet.documentBytesMax else { throw AuthenticationFailure.malformed }
     let document = try JSONDecoder().decode(Document.self, from: Data(bytes))
     guard document.keys.count <= UserKeySet.keysMax else { throw AuthenticationFailure.malformed }
-    return document.keys.compactMap { entry in
+    var keys: [String: VerifyingKey] = [:]
+    for entry in document.keys {
       guard entry.kty == "OKP", entry.crv == "Ed25519", entry.use ?? "sig" == "sig",
         entry.alg ?? "EdDSA" == "EdDSA", let x = entry.x, let id = entry.kid,
         let raw = Base64URL.decode(x), let key = try? VerifyingKey(rawBytes: raw)
-      else { return nil }  // A key we cannot use is one we do not have.
-      return PublishedKey(id: id, eddsa: key.eddsa)
+      else { continue }  // A key we cannot use is one we do not have.
+      keys[id] = key
     }
-  }
-
-  struct PublishedKey {
-    let id: String
-    let eddsa: EdDSA.PublicKey
+    return keys
   }
 
   private static func entry(_ key: VerifyingKey) -> Entry {
