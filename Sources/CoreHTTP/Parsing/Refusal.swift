@@ -15,6 +15,7 @@ package struct Refusal: Error, Equatable {
   static func malformed(_ reason: String) -> Refusal { Refusal(.badRequest, reason) }
 
   static let bareLineEnd = malformed("A line ends in CR LF, nothing else.")
+  static let unknownMethod = Refusal(.notImplemented, "The method is not known here.")
   static let requestLineTooLong = Refusal(.uriTooLong, "The request line is too long.")
   static let fieldsTooLarge = Refusal(
     .requestHeaderFieldsTooLarge, "The fields are too long or too many.")

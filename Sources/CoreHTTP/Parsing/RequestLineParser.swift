@@ -65,7 +65,7 @@ struct RequestLineParser {
     position = ByteScan.endOfToken(input, from: position, to: stop)
     guard position < stop else {
       if position - lineStart > limits.methodBytesMax {
-        throw Refusal(.notImplemented, "The method is not known here.")
+        throw .unknownMethod
       }
       return
     }

@@ -45,6 +45,7 @@ package struct RequestParser {
   private let limits: HTTPLimits
   private var stage = Stage.line
   private var line = RequestLineParser()
+  private var target: RequestTarget?
   private var fields: FieldSectionParser
   private var request: HTTPRequest?
   private var framing = BodyFraming.none
@@ -112,6 +113,8 @@ package struct RequestParser {
   ) throws(Refusal) -> Step {
     if stage == .line {
       guard try line.parse(input, limits) else { return .incomplete }
+      target = try RequestTarget(input, line.target, for: line.method)
+      if line.method == nil { throw .unknownMethod }
       fields = FieldSectionParser(start: line.position, bounds: Self.fieldBounds(limits))
       stage = .fields
     }
@@ -128,11 +131,8 @@ package struct RequestParser {
   }
 
   private mutating func finishHead(_ input: Span<UInt8>) throws(Refusal) {
-    let target = try RequestTarget(input, line.target, for: line.method)
     let rules = try MessageRules(input, fields.lines, minorVersion: line.minorVersion)
-    guard let method = line.method else {
-      throw Refusal(.notImplemented, "The method is not known here.")
-    }
+    guard let method = line.method, let target else { throw .unknownMethod }
     framing = rules.framing
     keepsAlive = rules.keepsAlive
     isOldVersion = line.minorVersion == 0

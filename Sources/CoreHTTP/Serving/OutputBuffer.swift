@@ -41,19 +41,18 @@ final class OutputBuffer {
 
   /// The number in decimal digits.
   func append(decimal number: Int) {
-    reserve(20)
+    let digitsMax = 20
+    reserve(digitsMax)
+    let place = base + count
     var rest = number
-    var digits = 1
-    var power = 10
-    while power <= number {
-      digits += 1
-      power *= 10
-    }
-    for offset in stride(from: digits - 1, through: 0, by: -1) {
-      base[count + offset] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+    var first = digitsMax
+    repeat {
+      first -= 1
+      place[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
       rest /= 10
-    }
-    count += digits
+    } while rest > 0
+    place.update(from: place + first, count: digitsMax - first)
+    count += digitsMax - first
   }
 
   private func reserve(_ extra: Int) {

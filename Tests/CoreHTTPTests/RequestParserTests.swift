@@ -1,0 +1,102 @@
+import HTTPMessages
+import Testing
+
+@testable import CoreHTTP
+
+@Suite struct RequestParserTests {
+  static let cases: [ParserCase] = [
+    ParserCase(
+      "9112 §9.3.2", get("/a") + get("/b") + get("/c"), served: "GET /a", "GET /b", "GET /c"),
+    ParserCase(
+      "9112 §9.3.2", post("Content-Length: 2", body: "ab") + "\r\n" + get("/c"),
+      served: "POST / ab", "GET /c"),
+    ParserCase("9112 §9.3", get("/a") + "BAD\r\n\r\n", refused: 400, after: "GET /a"),
+    ParserCase(
+      "9112 §6.3", post("Content-Length: 2", body: "abc"), served: "POST / ab"
+    ).incomplete(),
+    ParserCase(
+      "9112 §6.1", post("Content-Length: 1", "Content-Length: 1", body: "a") + get("/b"),
+      refused: 400),
+  ]
+
+  @Test("requests follow one another on a connection", arguments: cases)
+  func sequences(_ sample: ParserCase) {
+    sample.check()
+  }
+
+  @Test("a received request shows what arrived")
+  func accessors() throws {
+    let request = try parsed(get("/products/7?limit=2&q=a+b%21", "X-Request-Id: r1"))
+    #expect(request.method == .get)
+    #expect(request.target == "/products/7?limit=2&q=a+b%21")
+    #expect(request.path == "/products/7")
+    #expect(request.query == "limit=2&q=a+b%21")
+    #expect(try request.queryItems.map(\.value) == ["2", "a b!"])
+    #expect(request.fields[.requestID] == "r1")
+    #expect(request.fields.count == 2)
+  }
+
+  @Test("a route's own body limit holds instead of the server's")
+  func admission() throws {
+    let text = post("Content-Length: 10", body: "0123456789")
+    for (bytesMax, isServed) in [(9, false), (10, true)] {
+      var parser = RequestParser()
+      var consumed = 0
+      let bytes = Array(text.utf8)
+      guard case .head = parser.advance(bytes.span, consumed: &consumed) else {
+        Issue.record("no head")
+        return
+      }
+      #expect(parser.head.path == "/")
+      if isServed {
+        try parser.admitBody(bytesMax: bytesMax)
+      } else {
+        #expect(throws: Refusal.bodyTooLarge) { try parser.admitBody(bytesMax: bytesMax) }
+      }
+    }
+  }
+
+  @Test("mutated messages are served or refused, whatever they are, and alike in every cut")
+  func mutations() {
+    var random = SplitMix(state: 42)
+    let seeds = [
+      get("/a?b=%20c", "X: y"),
+      post("Transfer-Encoding: chunked", body: "3;a=\"b\"\r\nabc\r\n0\r\nT: u\r\n\r\n"),
+      post("Content-Length: 3", body: "abc") + get("http://b/c"),
+    ]
+    for round in 0..<3000 {
+      var bytes = Array(seeds[round % seeds.count].utf8)
+      for _ in 0...(round % 4) {
+        let place = Int(random.next() % UInt64(bytes.count))
+        switch random.next() % 3 {
+        case 0: bytes[place] = UInt8(truncatingIfNeeded: random.next())
+        case 1: bytes.remove(at: place)
+        default: bytes.insert(bytes[Int(random.next() % UInt64(bytes.count))], at: place)
+        }
+      }
+      let whole = ParserCase.outcome(of: [bytes[...]])
+      let single = ParserCase.outcome(of: bytes.indices.map { bytes[$0...$0] })
+      #expect(whole == single, "\(String(decoding: bytes, as: UTF8.self).debugDescription)")
+    }
+  }
+}
+
+extension ParserCase {
+  /// The same, with a part of a further request behind it.
+  fileprivate func incomplete() -> ParserCase {
+    ParserCase(section, bytes, Outcome(requests: outcome.requests, end: .incomplete))
+  }
+}
+
+/// A small generator with a seed, so that a failure can be repeated.
+struct SplitMix: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+}
