@@ -1,0 +1,123 @@
+import HTTPMessages
+
+/// Who the agent is: what a readiness check compares, lest a stranger's agent answer.
+package struct AgentIdentity: Sendable, Equatable {
+  package let nodeName: String
+  package let datacenter: String
+}
+
+/// A service as the local agent knows it.
+package struct AgentService: Sendable, Equatable {
+  package let id: String
+  package let name: String
+  package let host: String
+  package let port: UInt16
+  package let tags: [String]
+  package let meta: [String: String]
+}
+
+extension ConsulClient {
+  /// `GET /v1/agent/self`.
+  package func agentSelf() async throws -> AgentIdentity {
+    struct Answer: Decodable {
+      struct Configuration: Decodable {
+        let NodeName: String
+        let Datacenter: String?
+      }
+      let Config: Configuration
+    }
+    let answer = try decode(Answer.self, try await send(.get, ["agent", "self"]))
+    return AgentIdentity(
+      nodeName: answer.Config.NodeName, datacenter: answer.Config.Datacenter ?? "")
+  }
+
+  /// `GET /v1/status/leader`: the leader's address, nil while there is none.
+  package func leader() async throws -> String? {
+    let leader = try decode(String.self, try await send(.get, ["status", "leader"]))
+    return leader.isEmpty ? nil : leader
+  }
+
+  /// Registers a service with its check, in place of what the id held.
+  package func register(_ registration: ServiceRegistration, boot: String) async throws {
+    // Without the parameter, a check that is no longer sent would stay for ever.
+    _ = try await send(
+      .put, ["agent", "service", "register"], query: [("replace-existing-checks", "true")],
+      body: try encode(RegistrationBody(registration, boot: boot)))
+  }
+
+  /// Takes a service off the agent; one that it does not know is success.
+  package func deregister(_ id: String, timeout: Duration = plainTimeout) async throws {
+    do {
+      _ = try await send(.put, ["agent", "service", "deregister", id], timeout: timeout)
+    } catch ConsulError.notFound {
+      // Newer agents say so; 1.8 answers 200.
+    }
+  }
+
+  /// `GET /v1/agent/service/:id`.
+  ///
+  /// - Parameters:
+  ///   - hash: of the answer last seen; the agent then waits for another, up to `wait`.
+  /// - Returns: nil for an id that the agent does not know.
+  package func agentService(
+    _ id: String, hash: String? = nil, wait: Duration = .seconds(30),
+    timeout: Duration? = nil
+  ) async throws -> (service: AgentService, hash: String)? {
+    let response: HTTPResponse
+    do {
+      response = try await send(
+        .get, ["agent", "service", id],
+        query: [("hash", hash), ("wait", hash.map { _ in Self.text(wait) })],
+        timeout: timeout ?? (hash == nil ? Self.plainTimeout : Self.pollTimeout(wait)))
+    } catch ConsulError.notFound {
+      return nil
+    }
+    let service = try decode(ServiceBody.self, response).service
+    return (service, response.fields["X-Consul-ContentHash"] ?? "")
+  }
+
+  /// Every service of the local agent.
+  package func agentServices() async throws -> [AgentService] {
+    let answer = try decode(
+      [String: ServiceBody].self, try await send(.get, ["agent", "services"]))
+    return answer.values.map(\.service)
+  }
+
+  /// The ids of the local agent's checks of one service.
+  package func agentCheckIDs(of serviceID: String) async throws -> Set<String> {
+    struct Check: Decodable {
+      let CheckID: String
+      let ServiceID: String?
+    }
+    let answer = try decode([String: Check].self, try await send(.get, ["agent", "checks"]))
+    return Set(answer.values.filter { $0.ServiceID == serviceID }.map(\.CheckID))
+  }
+
+  /// Takes a service out of `?passing` lists without deregistering it, or puts it back.
+  package func setMaintenance(_ id: String, isOn: Bool, reason: String? = nil) async throws {
+    _ = try await send(
+      .put, ["agent", "service", "maintenance", id],
+      query: [("enable", isOn ? "true" : "false"), ("reason", reason)])
+  }
+
+  /// How long a long poll may last: Consul adds up to a sixteenth of jitter to the wait.
+  static func pollTimeout(_ wait: Duration) -> Duration {
+    wait + wait / 16 + .seconds(5)
+  }
+}
+
+/// The agent's JSON of a service.
+private struct ServiceBody: Decodable {
+  let ID: String
+  let Service: String
+  let Address: String?
+  let Port: Int?
+  let Tags: [String]?
+  let Meta: [String: String]?
+
+  var service: AgentService {
+    AgentService(
+      id: ID, name: Service, host: Address ?? "", port: UInt16(exactly: Port ?? 0) ?? 0,
+      tags: Tags ?? [], meta: Meta ?? [:])
+  }
+}

@@ -1,0 +1,78 @@
+/// One instance of a service as it is told to Consul.
+package struct ServiceRegistration: Sendable, Equatable {
+  package var name: String
+  /// As peers and the agent's check reach it.
+  package var host: String
+  package var port: UInt16
+  package var tags: [String] = []
+  /// Ours alone: Consul's own metadata is left as it is. `boot` is added by the registration.
+  package var meta: [String: String] = [:]
+  package var check = HealthCheck()
+
+  package init(name: String, host: String, port: UInt16) {
+    self.name = name
+    self.host = host
+    self.port = port
+  }
+
+  /// The same for every start of this instance: a random one would leave a ghost after `kill -9`,
+  /// whose check the restarted process would answer.
+  package var id: String { "\(name)-\(host)-\(port)" }
+  package var checkID: String { "\(id):http" }
+
+  /// The agent's HTTP check: 2xx passes, 429 warns, everything else is critical.
+  package struct HealthCheck: Sendable, Equatable {
+    package var path = "/health/ready"
+    package var interval: Duration = .seconds(2)
+    package var timeout: Duration = .seconds(1)
+    package var failuresBeforeCritical = 2
+    /// A service critical for that long is removed by the agent; Consul's least is a minute.
+    package var deregisterAfter: Duration = .seconds(120)
+
+    package init() {}
+  }
+}
+
+/// `PUT /v1/agent/service/register`.
+struct RegistrationBody: Encodable {
+  struct Check: Encodable {
+    let CheckID: String
+    let Name: String
+    let HTTP: String
+    let Method = "GET"
+    let Interval: String
+    let Timeout: String
+    let Status: String
+    let SuccessBeforePassing = 0
+    let FailuresBeforeCritical: Int
+    let DeregisterCriticalServiceAfter: String
+  }
+
+  let ID: String
+  let Name: String
+  let Address: String
+  let Port: Int
+  let Tags: [String]
+  let Meta: [String: String]
+  let Checks: [Check]
+
+  init(_ registration: ServiceRegistration, boot: String) {
+    ID = registration.id
+    Name = registration.name
+    Address = registration.host
+    Port = Int(registration.port)
+    Tags = registration.tags
+    Meta = registration.meta.merging(["boot": boot]) { _, boot in boot }
+    let check = registration.check
+    let host = registration.host.contains(":") ? "[\(registration.host)]" : registration.host
+    Checks = [
+      Check(
+        CheckID: registration.checkID, Name: "ready",
+        HTTP: "http://\(host):\(registration.port)\(check.path)",
+        Interval: ConsulClient.text(check.interval), Timeout: ConsulClient.text(check.timeout),
+        // Registered only once ready: visible at once instead of after the first interval.
+        Status: "passing", FailuresBeforeCritical: check.failuresBeforeCritical,
+        DeregisterCriticalServiceAfter: ConsulClient.text(check.deregisterAfter))
+    ]
+  }
+}

@@ -1,0 +1,165 @@
+import Synchronization
+
+/// What a watch has seen.
+package enum WatchEvent: Sendable {
+  /// Another list; its index is Consul's.
+  case endpoints([Endpoint], index: UInt64)
+  /// Consul does not answer, or has no leader: the list known stays in use. Told at once, then once
+  /// a minute.
+  case degraded(reason: ConsulError)
+  /// Consul answers again.
+  case recovered
+  /// Consul came back without the services it knew: their list stays in use for up to 30 s.
+  case held
+}
+
+/// Keeps the list of one service's healthy instances by long polls. One for each upstream in a
+/// process, shared by all callers: an agent serves a bounded number of connections.
+package final class ServiceWatch: Sendable {
+  package let service: String
+  private let client: ConsulClient
+  private let report: @Sendable (WatchEvent) -> Void
+
+  private struct State {
+    var snapshot: EndpointSnapshot
+    var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
+    var ticket = 0
+  }
+  private let state: Mutex<State>
+
+  private static let waitersMax = 1024
+  private static let warnEvery: Duration = .seconds(60)
+
+  package init(
+    service: String, client: ConsulClient,
+    report: @escaping @Sendable (WatchEvent) -> Void = { _ in }
+  ) {
+    self.service = service
+    self.client = client
+    self.report = report
+    state = Mutex(State(snapshot: EndpointSnapshot(service: service)))
+  }
+
+  /// The list as it is known now. Never waits.
+  package var current: EndpointSnapshot { state.withLock(\.snapshot) }
+
+  // MARK: The loop
+
+  /// Watches until its task is cancelled, which it obeys at once. One loop at a time.
+  package func run() async {
+    let before = current
+    var watch = WatchState(
+      known: before.source == .unresolved ? nil : before.endpoints, at: .now)
+    var pacer = RequestPacer()
+    var backoff = ConsulBackoff()
+    var random = SystemRandomNumberGenerator()
+    var warnedAt: ContinuousClock.Instant?
+    do {
+      while true {
+        try await Task.sleep(for: pacer.take(at: .now))
+        let request = watch.nextRequest(at: .now)
+        do {
+          let answer = try await client.health(
+            of: service, index: request.index, wait: request.wait)
+          guard answer.hasLeader else { throw ConsulError.noLeader }
+          if warnedAt != nil { report(.recovered) }
+          warnedAt = nil
+          backoff.reset()
+          take(watch.received(answer.endpoints, index: answer.index, at: .now), answer.index)
+        } catch let error as ConsulError {
+          watch.failed()
+          markHeld()
+          if warnedAt.map({ .now - $0 >= Self.warnEvery }) ?? true {
+            warnedAt = .now
+            report(.degraded(reason: error))
+          }
+          try await Task.sleep(for: backoff.next(after: error, using: &random))
+        }
+      }
+    } catch {
+      // Only cancellation leads here: the caller's wish, not a failure.
+    }
+  }
+
+  private func take(_ finding: WatchState.Finding, _ index: UInt64) {
+    switch finding {
+    case .changed(let endpoints):
+      publish { snapshot in
+        snapshot.endpoints = endpoints
+        snapshot.index = index
+        snapshot.source = .live
+        snapshot.confirmedAt = .now
+      }
+      report(.endpoints(endpoints, index: index))
+    case .confirmed:
+      publish { snapshot in
+        snapshot.index = index
+        snapshot.source = .live
+        snapshot.confirmedAt = .now
+      }
+    case .held:
+      if current.source != .held { report(.held) }
+      markHeld()
+    }
+  }
+
+  private func markHeld() {
+    state.withLock { state in
+      if state.snapshot.source == .live { state.snapshot.source = .held }
+    }
+  }
+
+  private func publish(_ change: (inout EndpointSnapshot) -> Void) {
+    let waiting = state.withLock { state in
+      change(&state.snapshot)
+      defer { state.waiting = [:] }
+      return state.waiting
+    }
+    for continuation in waiting.values { continuation.resume() }
+  }
+
+  // MARK: The first list
+
+  /// The list, as soon as there is one; at once if there is one already.
+  ///
+  /// - Returns: nil if none came within `limit`, or too many callers wait for it.
+  /// - Throws: `CancellationError`.
+  package func firstList(within limit: Duration) async throws -> EndpointSnapshot? {
+    if let known = resolved { return known }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { await self.waitForList() }
+      group.addTask { try await Task.sleep(for: limit) }
+      try await group.next()
+      group.cancelAll()
+    }
+    try Task.checkCancellation()
+    return resolved
+  }
+
+  private var resolved: EndpointSnapshot? {
+    let snapshot = current
+    return snapshot.source == .unresolved ? nil : snapshot
+  }
+
+  /// Returns when the first list is there, or when cancelled.
+  private func waitForList() async {
+    let ticket = state.withLock { state in
+      state.ticket += 1
+      return state.ticket
+    }
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let mustWait = state.withLock { state in
+          guard state.snapshot.source == .unresolved, state.waiting.count < Self.waitersMax,
+            !Task.isCancelled
+          else { return false }
+          state.waiting[ticket] = continuation
+          return true
+        }
+        if !mustWait { continuation.resume() }
+      }
+    } onCancel: {
+      state.withLock { $0.waiting.removeValue(forKey: ticket) }?.resume()
+    }
+  }
+}
