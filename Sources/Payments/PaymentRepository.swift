@@ -1,0 +1,280 @@
+import Postgres
+import ServiceKit
+import SharedKernel
+
+/// Payments in the schema `payment`. Lock order: the payment's row first, then what hangs on it.
+struct PaymentRepository: PaymentStore {
+  /// How often a change is run again that lost to another one (40001, 40P01).
+  private static let triesMax = 3
+
+  let database: Database
+  let outbox: Outbox
+  /// When a new operation falls due for the recovery worker.
+  let recoveryAge: Duration
+
+  func insert(_ payment: Payment) async throws -> Bool {
+    do {
+      return try await database.transaction { transaction in
+        let inserted = try await transaction.execute(
+          """
+          INSERT INTO payments (id, request_hash, order_id, user_id, currency, amount, state,
+            capture_mode, expires_at, version, created_at, updated_at)
+          VALUES (\(payment.id), \(payment.requestHash), \(payment.orderID), \(payment.userID),
+            \(payment.amount.currency), \(payment.amount.minorUnits), \(payment.state),
+            \(payment.captureMode), \(payment.expiresAt), \(payment.version),
+            \(payment.createdAt), \(payment.createdAt))
+          ON CONFLICT (id) DO NOTHING
+          """)
+        guard inserted == 1 else { return false }
+        for operation in payment.operations {
+          try await insert(operation, of: payment.id, in: transaction)
+        }
+        try await LedgerRepository(runner: transaction)
+          .openAccounts(in: payment.amount.currency)
+        return true
+      }
+    } catch let error as PostgresError where error.isUniqueViolation("payments_order_id_key") {
+      throw PaymentError.orderHasPayment
+    }
+  }
+
+  func payment(_ id: PaymentID) async throws -> Payment? {
+    try await read(id, lock: "", in: database)
+  }
+
+  func update<Result: Sendable>(
+    _ id: PaymentID, _ change: @Sendable (inout Payment) throws -> Result
+  ) async throws -> (Payment, Result) {
+    var tries = 1
+    while true {
+      do {
+        return try await database.transaction { transaction in
+          try await update(id, change, in: transaction)
+        }
+      } catch let error as PostgresError where error.isRetryable && tries < Self.triesMax {
+        tries += 1
+      } catch let error as PostgresError
+        where error.isUniqueViolation("payment_operations_pkey")
+      {
+        throw PaymentError.differs("another payment")
+      }
+    }
+  }
+
+  private func update<Result: Sendable>(
+    _ id: PaymentID, _ change: @Sendable (inout Payment) throws -> Result,
+    in transaction: Transaction
+  ) async throws -> (Payment, Result) {
+    guard let before = try await read(id, lock: "FOR UPDATE", in: transaction) else {
+      throw NotFound("payment")
+    }
+    var payment = before
+    let result = try change(&payment)
+    guard payment != before else { return (payment, result) }
+    try await store(payment, in: transaction)
+    for operation in payment.operations {
+      switch before.operation(operation.id) {
+      case nil: try await insert(operation, of: id, in: transaction)
+      case operation: break
+      case .some: try await store(operation, in: transaction)
+      }
+    }
+    let ledger = LedgerRepository(runner: transaction)
+    for journal in payment.journals { try await ledger.post(journal, of: payment) }
+    for event in payment.events {
+      try await outbox.append(
+        EventDraft(
+          type: event.kind.rawValue, subject: id.description, version: event.version,
+          data: PaymentEventData(event, of: payment)),
+        in: transaction)
+    }
+    return (payment, result)
+  }
+
+  func payments(_ filter: PaymentFilter, page: PageRequest) async throws -> Page<Payment> {
+    var conditions: [SQL] = ["true"]
+    if let userID = filter.userID { conditions.append("user_id = \(userID)") }
+    if let orderID = filter.orderID { conditions.append("order_id = \(orderID)") }
+    if let state = filter.state { conditions.append("state = \(state)") }
+    if let from = filter.from { conditions.append("created_at >= \(from)") }
+    if let to = filter.to { conditions.append("created_at < \(to)") }
+    if let after = page.after {
+      guard let last = after.parts.first.flatMap(PaymentID.init) else {
+        throw ValidationFailure("cursor", "invalid", "is not a cursor of this list")
+      }
+      conditions.append("id < \(last)")
+    }
+    let found = try await database.query(
+      """
+      \(Self.columns) WHERE \(SQL.joined(conditions, separator: " AND "))
+      ORDER BY id DESC LIMIT \(page.limit + 1)
+      """
+    ) { try StoredPayment(&$0) }
+    let operations = try await operations(of: found.map(\.id), in: database)
+    let rows = try found.map { try $0.payment(with: operations[$0.id] ?? []) }
+    return Page(rows: rows, limit: page.limit) { Cursor([$0.id.description]) }
+  }
+
+  // MARK: For the recovery worker
+
+  func takeDue(limit: Int, now: Timestamp) async throws -> [DueOperation] {
+    // Asked again after 5, 10, 20 .. 320 s, spread a little.
+    try await database.query(
+      """
+      UPDATE payment_operations SET attempts = attempts + 1,
+        next_run_at = \(now) + make_interval(
+          secs => \(recoveryAge / .seconds(1)) * 2 ^ least(attempts, 6) * (1 + random() / 4))
+      WHERE id IN (
+        SELECT id FROM payment_operations WHERE state = 'pending' AND next_run_at <= \(now)
+        ORDER BY next_run_at LIMIT \(limit) FOR UPDATE SKIP LOCKED)
+      RETURNING payment_id, id
+      """
+    ) { DueOperation(payment: try $0.next(), operation: try $0.next()) }
+  }
+
+  func stalledCancellations(before time: Timestamp, limit: Int) async throws -> [PaymentID] {
+    try await database.values(
+      """
+      SELECT id FROM payments WHERE state = 'cancelling' AND updated_at < \(time)
+        AND NOT EXISTS (SELECT FROM payment_operations o
+          WHERE o.payment_id = payments.id AND o.state = 'pending')
+      ORDER BY updated_at LIMIT \(limit)
+      """)
+  }
+
+  func expiredHolds(at time: Timestamp, limit: Int) async throws -> [PaymentID] {
+    try await database.values(
+      """
+      SELECT id FROM payments
+      WHERE state IN ('authorized', 'requires_action', 'partially_refunded')
+        AND expires_at <= \(time) AND (authorized > captured OR state = 'requires_action')
+      ORDER BY expires_at LIMIT \(limit)
+      """)
+  }
+
+  // MARK: Rows
+
+  private static let columns: SQL = """
+    SELECT id, request_hash, order_id, user_id, currency, amount, authorized, captured, refunded,
+      state, capture_mode, provider_ref, expires_at, version, created_at
+    FROM payments
+    """
+
+  private func read(
+    _ id: PaymentID, lock: StaticString, in runner: any SQLRunner
+  ) async throws -> Payment? {
+    let stored = try await runner.first(
+      "\(Self.columns) WHERE id = \(id) \(raw: lock)"
+    ) { try StoredPayment(&$0) }
+    guard let stored else { return nil }
+    return try stored.payment(with: try await operations(of: [id], in: runner)[id] ?? [])
+  }
+
+  private func operations(
+    of payments: [PaymentID], in runner: any SQLRunner
+  ) async throws -> [PaymentID: [PaymentOperation]] {
+    guard !payments.isEmpty else { return [:] }
+    let rows = try await runner.query(
+      """
+      SELECT payment_id, id, kind, amount, state, token, provider_ref, decline_code, attempts,
+        created_at
+      FROM payment_operations WHERE payment_id = ANY(\(payments)) ORDER BY created_at, id
+      """
+    ) { row in (try row.next(as: PaymentID.self), try PaymentOperation(&row)) }
+    return Dictionary(grouping: rows, by: \.0).mapValues { $0.map(\.1) }
+  }
+
+  private func store(_ payment: Payment, in transaction: Transaction) async throws {
+    let figures = payment.figures
+    try await transaction.execute(
+      """
+      UPDATE payments SET state = \(payment.state), authorized = \(figures.authorized),
+        captured = \(figures.captured), refunded = \(figures.refunded),
+        provider_ref = \(payment.providerReference), version = \(payment.version),
+        updated_at = now()
+      WHERE id = \(payment.id)
+      """)
+  }
+
+  private func insert(
+    _ operation: PaymentOperation, of payment: PaymentID, in transaction: Transaction
+  ) async throws {
+    try await transaction.execute(
+      """
+      INSERT INTO payment_operations (id, payment_id, kind, amount, state, token, next_run_at,
+        created_at)
+      VALUES (\(operation.id), \(payment), \(operation.kind), \(operation.amount),
+        \(operation.state), \(operation.token), \(operation.createdAt + recoveryAge),
+        \(operation.createdAt))
+      """)
+  }
+
+  /// Leaves `attempts` and `next_run_at` alone, which the recovery worker sets without the
+  /// payment's lock.
+  private func store(_ operation: PaymentOperation, in transaction: Transaction) async throws {
+    try await transaction.execute(
+      """
+      UPDATE payment_operations SET state = \(operation.state), token = \(operation.token),
+        provider_ref = \(operation.providerReference), decline_code = \(operation.declineCode)
+      WHERE id = \(operation.id)
+      """)
+  }
+}
+
+/// A row of `payments`, before its operations are there.
+private struct StoredPayment {
+  let id: PaymentID
+  let requestHash: [UInt8]?
+  let orderID: OrderID
+  let userID: UserID?
+  let currency: Currency
+  let amount: Int64
+  let figures: PaymentFigures
+  let state: PaymentState
+  let captureMode: CaptureMode
+  let providerReference: String?
+  let expiresAt: Timestamp
+  let version: Int
+  let createdAt: Timestamp
+
+  init(_ row: inout Row) throws {
+    id = try row.next()
+    requestHash = try row.next()
+    orderID = try row.next()
+    userID = try row.next()
+    currency = try row.next()
+    amount = try row.next()
+    figures = PaymentFigures(
+      authorized: try row.next(), captured: try row.next(), refunded: try row.next())
+    state = try row.next()
+    captureMode = try row.next()
+    providerReference = try row.next()
+    expiresAt = try row.next()
+    version = try row.next()
+    createdAt = try row.next()
+  }
+
+  func payment(with operations: [PaymentOperation]) throws -> Payment {
+    Payment(
+      id: id, orderID: orderID, userID: userID,
+      amount: try Money(minorUnits: amount, currency: currency), captureMode: captureMode,
+      requestHash: requestHash, expiresAt: expiresAt, createdAt: createdAt, state: state,
+      figures: figures, providerReference: providerReference, version: version,
+      operations: operations)
+  }
+}
+
+extension PaymentOperation {
+  fileprivate init(_ row: inout Row) throws {
+    self.init(
+      id: try row.next(), kind: try row.next(), amount: try row.next(), state: try row.next(),
+      token: try row.next(), providerReference: try row.next(), declineCode: try row.next(),
+      attempts: try row.next(), createdAt: try row.next())
+  }
+}
+
+extension PaymentState: SQLEncodable, SQLDecodable {}
+extension CaptureMode: SQLEncodable, SQLDecodable {}
+extension PaymentOperation.Kind: SQLEncodable, SQLDecodable {}
+extension PaymentOperation.State: SQLEncodable, SQLDecodable {}
+extension LedgerAccount: SQLEncodable, SQLDecodable {}
