@@ -10,6 +10,12 @@ package struct CallNotPermitted: LocalRejection, Equatable {
   package let name: String
   package let state: CircuitBreaker.State
   package let retryAfter: Duration?
+
+  package init(name: String, state: CircuitBreaker.State, retryAfter: Duration?) {
+    self.name = name
+    self.state = state
+    self.retryAfter = retryAfter
+  }
 }
 
 /// The bulkhead is full, and so is its queue, or the wait in it was too long.
@@ -19,12 +25,22 @@ package struct BulkheadFull: LocalRejection, Equatable {
   package let name: String
   package let reason: Reason
   package var retryAfter: Duration? { nil }
+
+  package init(name: String, reason: Reason) {
+    self.name = name
+    self.reason = reason
+  }
 }
 
 /// The rate limiter had no token within the permitted wait.
 package struct RateLimited: LocalRejection, Equatable {
   package let name: String
   package let retryAfter: Duration?
+
+  package init(name: String, retryAfter: Duration?) {
+    self.name = name
+    self.retryAfter = retryAfter
+  }
 }
 
 /// The whole call's time was used up.
