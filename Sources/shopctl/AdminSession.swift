@@ -1,47 +1,63 @@
-/// Administrative SQL, through psql: names of roles and databases cannot be bound, and a script of
-/// statements is what psql is for. The text goes in on standard input and the password in the
-/// environment, so neither shows in a list of processes.
+import EventLoops
+import Postgres
+
+/// Administrative SQL, as a superuser or as who may make roles and databases.
 struct AdminSession: Sendable {
   let url: DatabaseURL
-  /// Path or name of the program.
-  let psql: String
 
-  /// Runs the statements of `script`, all or none of them.
-  /// - Parameter database: another than the address names, for what must happen outside of it.
+  private static let group = EventLoopGroup(count: 1)
+
+  /// Runs the statements, all or none of them.
   /// - Throws: `Trouble` with the server's words.
-  func run(_ script: String, inTransaction: Bool = true, database: String? = nil) async throws {
-    _ = try await outcome(script, options: inTransaction ? ["-1"] : [], database: database)
+  func run(_ statements: [SQL]) async throws {
+    try await within(url.database) { database in
+      try await database.transaction { transaction in
+        for statement in statements { _ = try await transaction.execute(statement) }
+      }
+    }
   }
 
-  /// The single value that `query` answers, as text; "" when it answers no row.
-  func value(_ query: String, database: String? = nil) async throws -> String {
-    let text = try await outcome(query, options: ["-At"], database: database)
-    return text.split(whereSeparator: \.isNewline).first.map(String.init) ?? ""
+  /// Runs one statement by itself, for what no transaction may hold.
+  func runAlone(_ statement: SQL, database name: String) async throws {
+    try await within(name) { _ = try await $0.execute(statement) }
   }
 
-  private func outcome(_ script: String, options: [String], database: String?) async throws
-    -> String
-  {
-    let told = try await ShortCommand.run(
-      psql, ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-w", "-f", "-"] + options,
-      environment: [
-        "PGHOST": url.host, "PGPORT": String(url.port), "PGUSER": url.user,
-        "PGPASSWORD": url.password, "PGDATABASE": database ?? url.database,
-        "PGCONNECT_TIMEOUT": "10", "PGOPTIONS": "-c client_min_messages=warning", "LC_ALL": "C",
-      ],
-      input: script)
-    guard told.isSuccess else {
+  /// The single text that `query` answers; nil when it answers no row.
+  func value(_ query: SQL, database name: String? = nil) async throws -> String? {
+    try await within(name ?? url.database) { database in
+      try await database.first(query) { try $0.next(as: String.self) }
+    }
+  }
+
+  private func within<Value: Sendable>(
+    _ name: String, _ body: (Database) async throws -> Value
+  ) async throws -> Value {
+    var address = url
+    address.database = name
+    var configuration = try DatabaseConfiguration(url: address.text)
+    configuration.applicationName = "shopctl"
+    configuration.preparedStatements = false
+    let database = Database(configuration, group: Self.group)
+    do {
+      try await database.connect()
+      let value = try await body(database)
+      await database.close()
+      return value
+    } catch let error as PostgresError {
+      await database.close()
       throw Trouble(
         "PostgreSQL refused an administrative statement.",
-        evidence: [url.safeText] + told.lastLines(3))
+        evidence: [address.safeText, Self.reason(error)])
     }
-    return told.output
   }
 
-  /// `text` as an SQL literal.
-  static func literal(_ text: String) -> String {
-    let quoted = text.replacing("'", with: "''")
-    // A backslash means itself only in a plain literal, and only with the standard setting.
-    return quoted.contains("\\") ? " E'\(quoted.replacing("\\", with: "\\\\"))'" : "'\(quoted)'"
+  /// The server's words without the statement, which may hold a role's password.
+  private static func reason(_ error: PostgresError) -> String {
+    switch error {
+    case .refused(let sqlState, _, let message, _): "\(message) (\(sqlState))"
+    case .notSent(let reason), .connectionLost(let reason), .unknownOutcome(let reason): reason
+    case .timedOut: "no answer in time"
+    case .poolExhausted, .decoding, .invalid: String(describing: error)
+    }
   }
 }

@@ -30,7 +30,7 @@ struct RolesCommand: AsyncParsableCommand {
   @OptionGroup var copy: CopyOptions
 
   func run() async throws {
-    let site = try await Site.current(copy)
+    let site = try Site.current(copy)
     try await Roles(admin: site.admin, passwords: try site.passwords()).create()
     print("Roles and schemas are as they should be: \(site.database.safeText)")
   }
@@ -45,7 +45,7 @@ struct MigrateCommand: AsyncParsableCommand {
   @OptionGroup var program: ProgramOptions
 
   func run() async throws {
-    let environment = try await Site.current(copy).environment()
+    let environment = try Site.current(copy).environment()
     try await ServiceCommands(programs: program.programs, environment: environment).migrate()
     print("All schemas are up to date.")
   }
@@ -69,7 +69,7 @@ struct SeedCommand: AsyncParsableCommand {
   var reset = false
 
   func run() async throws {
-    let environment = try await Site.current(copy).environment()
+    let environment = try Site.current(copy).environment()
     try await ServiceCommands(programs: program.programs, environment: environment)
       .seed(reset: reset)
     print("The example products and users are there.")
@@ -96,7 +96,7 @@ struct SetupCommand: AsyncParsableCommand {
 
   func run() async throws {
     let environment = ProcessInfo.processInfo.environment
-    let site = try await Site.fromEnvironment(environment)
+    let site = try Site.fromEnvironment(environment)
     let progress = Progress()
     try await progress.step("keys") {
       try site.keys.create()

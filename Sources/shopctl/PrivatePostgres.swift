@@ -153,8 +153,9 @@ struct PrivatePostgres: Sendable {
 
   /// The server that answers must be the one with our data directory.
   private func requireIdentity() async throws {
-    let session = AdminSession(url: adminURL, psql: programs.path("psql"))
-    let answer = try await session.value("SHOW data_directory", database: "postgres")
+    let answer =
+      try await AdminSession(url: adminURL).value(
+        "SELECT current_setting('data_directory')", database: "postgres") ?? ""
     let ours = URL(fileURLWithPath: dataPath).resolvingSymlinksInPath().path
     guard URL(fileURLWithPath: answer).resolvingSymlinksInPath().path == ours else {
       throw Trouble(

@@ -22,14 +22,14 @@ enum Readiness {
 
   /// What our Consul agent still lacks; nil when it is ours and has a leader.
   static func agent(port: Int, nodeName: String) async -> String? {
-    guard let answer = await LoopbackProbe.get("/v1/agent/self", port: port), answer.status == 200
+    guard let answer = await LoopbackProbe.get("/v1/agent/self", port: port), answer.status == .ok
     else { return "it does not answer" }
     // Anything else than an agent's answer is as strange as another node's.
-    guard let agent = try? JSONDecoder().decode(AgentSelf.self, from: answer.body),
+    guard let agent = try? JSONDecoder().decode(AgentSelf.self, from: Data(answer.body)),
       agent.settings.nodeName == nodeName
     else { return "another agent than ours answers on port \(port)" }
     guard let leader = await LoopbackProbe.get("/v1/status/leader", port: port),
-      leader.status == 200, leader.body.count > 2
+      leader.status == .ok, leader.body.count > 2
     else { return "it has no leader" }
     return nil
   }
@@ -44,13 +44,13 @@ enum Readiness {
       return "it does not answer on port \(record.port)"
     }
     // A body that is no such document is a stranger's.
-    guard info.status == 200,
-      let facts = try? JSONDecoder().decode(ServiceInfo.self, from: info.body),
+    guard info.status == .ok,
+      let facts = try? JSONDecoder().decode(ServiceInfo.self, from: Data(info.body)),
       facts.instance == record.instance
     else { return "another program than ours answers on port \(record.port)" }
     guard let ready = await LoopbackProbe.get("/health/ready", port: record.port) else {
       return "it does not answer on port \(record.port)"
     }
-    return ready.status == 200 ? nil : "its /health/ready says \(ready.status)"
+    return ready.status == .ok ? nil : "its /health/ready says \(ready.status.code)"
   }
 }

@@ -1,3 +1,5 @@
+import Postgres
+
 /// The database's roles and schemas: one schema and two roles per service, the simulated payment
 /// provider's schema with a role of its own, and an auditor who may read everything.
 ///
@@ -16,72 +18,79 @@ struct Roles: Sendable {
     ServiceEntry.all.flatMap { [$0.ownerRole, $0.applicationRole] } + [simulator, auditor]
   }
 
+  /// - Throws: `Trouble` with the server's words.
   func create() async throws {
-    let database = admin.url.database
+    let name = admin.url.database
     let known = try await admin.value(
-      "SELECT count(*) FROM pg_database WHERE datname = \(AdminSession.literal(database))",
-      database: "postgres")
-    if known == "0" {
-      try await admin.run(
-        "CREATE DATABASE \(Self.identifier(database));", inTransaction: false,
-        database: "postgres")
+      "SELECT datname::text FROM pg_database WHERE datname = \(name)", database: "postgres")
+    if known == nil {
+      try await admin.runAlone("CREATE DATABASE \(identifier: name)", database: "postgres")
     }
-    try await admin.run(script(database: Self.identifier(database)))
-  }
-
-  private func script(database: String) -> String {
-    var lines = [
-      // Two set-ups at once take turns.
-      "SELECT pg_advisory_xact_lock(7305516) \\g /dev/null",
-      // Passwords stay out of the server's log, also when a statement fails.
-      "DO $$ BEGIN SET LOCAL log_statement = 'none'; SET LOCAL log_min_error_statement = 'panic';",
-      "EXCEPTION WHEN insufficient_privilege THEN NULL; END $$;",
-      "REVOKE ALL ON DATABASE \(database) FROM PUBLIC;",
-      "REVOKE ALL ON SCHEMA public FROM PUBLIC;",
-    ]
+    try await admin.run(Self.opening(database: name))
     for role in Self.names {
-      lines += [
-        """
-        DO $$ BEGIN
-          IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '\(role)') THEN
-            CREATE ROLE \(role) LOGIN;
-          END IF;
-          IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
-            GRANT \(role) TO CURRENT_USER;
-          END IF;
-        END $$;
-        """,
-        "GRANT CONNECT ON DATABASE \(database) TO \(role);",
-        "ALTER ROLE \(role) PASSWORD \(AdminSession.literal(passwords[role]));",
-      ]
+      try await admin.run(Self.role(role, password: passwords[role], database: name))
     }
-    for service in ServiceEntry.all {
-      lines += schema(service.schema, owner: service.ownerRole)
-      lines += [
-        "GRANT USAGE ON SCHEMA \(service.schema) TO \(service.applicationRole);",
-        "ALTER ROLE \(service.applicationRole) SET search_path = \(service.schema);",
-        "ALTER ROLE \(service.applicationRole) SET statement_timeout = '5s';",
-        "ALTER ROLE \(service.applicationRole) SET idle_in_transaction_session_timeout = '10s';",
-        "ALTER ROLE \(service.applicationRole) SET lock_timeout = '2s';",
-      ]
-    }
-    lines += schema(Self.simulatorSchema, owner: Self.simulator)
-    lines += ["ALTER ROLE \(Self.auditor) SET default_transaction_read_only = on;"]
-    return lines.joined(separator: "\n") + "\n"
+    for service in ServiceEntry.all { try await admin.run(Self.schema(of: service)) }
+    try await admin.run(
+      Self.schema(Self.simulatorSchema, owner: Self.simulator)
+        + ["ALTER ROLE \(identifier: Self.auditor) SET default_transaction_read_only = on"])
   }
 
-  private func schema(_ schema: String, owner: String) -> [String] {
+  /// What PostgreSQL gives to everyone by default.
+  private static func opening(database: String) -> [SQL] {
     [
-      "CREATE SCHEMA IF NOT EXISTS \(schema) AUTHORIZATION \(owner);",
-      "ALTER ROLE \(owner) SET search_path = \(schema);",
-      "GRANT USAGE ON SCHEMA \(schema) TO \(Self.auditor);",
-      "GRANT SELECT ON ALL TABLES IN SCHEMA \(schema) TO \(Self.auditor);",
-      "ALTER DEFAULT PRIVILEGES FOR ROLE \(owner) IN SCHEMA \(schema)"
-        + " GRANT SELECT ON TABLES TO \(Self.auditor);",
+      "REVOKE ALL ON DATABASE \(identifier: database) FROM PUBLIC",
+      "REVOKE ALL ON SCHEMA public FROM PUBLIC",
     ]
   }
 
-  private static func identifier(_ name: String) -> String {
-    "\"\(name.replacing("\"", with: "\"\""))\""
+  private static func role(_ role: String, password: String, database: String) -> [SQL] {
+    [
+      // The password stays out of the server's log, also when the statement fails; an administrator
+      // who may not say so has no log to look at either.
+      """
+      DO $$ BEGIN
+        SET LOCAL log_statement = 'none';
+        SET LOCAL log_min_error_statement = 'panic';
+      EXCEPTION WHEN insufficient_privilege THEN NULL;
+      END $$
+      """,
+      """
+      DO $$ BEGIN
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = \(literal: role)) THEN
+          CREATE ROLE \(identifier: role) LOGIN;
+        END IF;
+        IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+          GRANT \(identifier: role) TO CURRENT_USER;
+        END IF;
+      END $$
+      """,
+      "GRANT CONNECT ON DATABASE \(identifier: database) TO \(identifier: role)",
+      "ALTER ROLE \(identifier: role) PASSWORD \(literal: password)",
+    ]
+  }
+
+  private static func schema(of service: ServiceEntry) -> [SQL] {
+    let role = service.applicationRole
+    return schema(service.schema, owner: service.ownerRole) + [
+      "GRANT USAGE ON SCHEMA \(identifier: service.schema) TO \(identifier: role)",
+      "ALTER ROLE \(identifier: role) SET search_path = \(identifier: service.schema)",
+      "ALTER ROLE \(identifier: role) SET statement_timeout = '5s'",
+      "ALTER ROLE \(identifier: role) SET idle_in_transaction_session_timeout = '10s'",
+      "ALTER ROLE \(identifier: role) SET lock_timeout = '2s'",
+    ]
+  }
+
+  private static func schema(_ schema: String, owner: String) -> [SQL] {
+    [
+      "CREATE SCHEMA IF NOT EXISTS \(identifier: schema) AUTHORIZATION \(identifier: owner)",
+      "ALTER ROLE \(identifier: owner) SET search_path = \(identifier: schema)",
+      "GRANT USAGE ON SCHEMA \(identifier: schema) TO \(identifier: auditor)",
+      "GRANT SELECT ON ALL TABLES IN SCHEMA \(identifier: schema) TO \(identifier: auditor)",
+      """
+      ALTER DEFAULT PRIVILEGES FOR ROLE \(identifier: owner) IN SCHEMA \(identifier: schema)
+        GRANT SELECT ON TABLES TO \(identifier: auditor)
+      """,
+    ]
   }
 }

@@ -8,9 +8,8 @@ struct Site: Sendable {
   let keys: Keys
   let ports: Ports
   let usesConsul: Bool
-  let psql: String
 
-  var admin: AdminSession { AdminSession(url: database, psql: psql) }
+  var admin: AdminSession { AdminSession(url: database) }
 
   func passwords() throws -> DatabasePasswords {
     try .open(at: passwordsPath, roles: Roles.names)
@@ -24,7 +23,7 @@ struct Site: Sendable {
 
   /// From `DATABASE_URL` (an administrator's) and `KEYS_DIRECTORY`.
   /// - Throws: `Trouble` that lists what is missing.
-  static func fromEnvironment(_ environment: [String: String]) async throws -> Site {
+  static func fromEnvironment(_ environment: [String: String]) throws -> Site {
     let missing = ["DATABASE_URL", "KEYS_DIRECTORY"].filter { environment[$0]?.isEmpty ?? true }
     guard missing.isEmpty, let url = environment["DATABASE_URL"],
       let folder = environment["KEYS_DIRECTORY"]
@@ -39,35 +38,28 @@ struct Site: Sendable {
     return Site(
       database: try DatabaseURL(url, setting: "DATABASE_URL"),
       passwordsPath: folder + "/all/database.json", keys: Keys(folder: folder),
-      ports: try Ports(from: nil), usesConsul: environment["DISCOVERY"] != "static",
-      psql: await psql())
+      ports: try Ports(from: nil), usesConsul: environment["DISCOVERY"] != "static")
   }
 
   /// The copy that `up` made.
-  static func of(_ plan: Plan, state: StateDirectory) async throws -> Site {
+  static func of(_ plan: Plan, state: StateDirectory) throws -> Site {
     Site(
       database: try DatabaseURL(plan.adminURL, setting: "plan.json"),
       passwordsPath: state.passwordsPath, keys: Keys(folder: state.keysPath), ports: plan.ports,
-      usesConsul: plan.agent != nil, psql: await psql())
+      usesConsul: plan.agent != nil)
   }
 
   /// What a command is about: the environment's when it names keys, else the copy on this machine.
-  static func current(_ copy: CopyOptions) async throws -> Site {
+  static func current(_ copy: CopyOptions) throws -> Site {
     let environment = ProcessInfo.processInfo.environment
-    if environment["KEYS_DIRECTORY"] != nil { return try await fromEnvironment(environment) }
+    if environment["KEYS_DIRECTORY"] != nil { return try fromEnvironment(environment) }
     let state = copy.state
     guard let plan = Plan.read(state) else {
       throw Trouble(
         "the shop has not been started here yet.", evidence: [state.path],
         next: ["Start it: ./shop up\(copy.words)"])
     }
-    return try await of(plan, state: state)
-  }
-
-  /// The server's own psql where there is one, else that on PATH.
-  static func psql() async -> String {
-    // A machine with only a client has no server programs to find.
-    (try? await PostgresPrograms.find())?.path("psql") ?? "psql"
+    return try of(plan, state: state)
   }
 
   /// A password file for libpq beside the keys of each service, so that its `DATABASE_URL` needs

@@ -37,7 +37,7 @@ struct StartSequence: Sendable {
     let database = try await startDatabase(external, passwords)
     let site = Site(
       database: database, passwordsPath: state.passwordsPath, keys: Keys(folder: state.keysPath),
-      ports: ports, usesConsul: agent != nil, psql: await Site.psql())
+      ports: ports, usesConsul: agent != nil)
     let serviceEnvironment = try site.environment()
     let plan = Plan(
       agent: agent,
@@ -70,9 +70,9 @@ struct StartSequence: Sendable {
     -> DatabaseURL
   {
     if let external {
-      let session = AdminSession(url: external, psql: await Site.psql())
+      let session = AdminSession(url: external)
       try await progress.step("PostgreSQL of DATABASE_URL (\(external.safeText))") {
-        _ = try await session.value("SELECT 1", database: "postgres")
+        _ = try await session.value("SELECT version()", database: "postgres")
       }
       return external
     }
