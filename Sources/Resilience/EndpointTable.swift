@@ -141,8 +141,8 @@ struct EndpointTable: Sendable {
   /// Two different indices by one random number, without drawing again.
   private func twoDistinct(below count: Int) -> (Int, Int) {
     let bits = random.next()
-    let first = Int((bits >> 32) * UInt64(count) >> 32)
-    let second = Int((bits & 0xFFFF_FFFF) * UInt64(count - 1) >> 32)
+    let first = Int(((bits >> 32) * UInt64(count)) >> 32)
+    let second = Int(((bits & 0xFFFF_FFFF) * UInt64(count - 1)) >> 32)
     return (first, second < first ? second : second + 1)
   }
 
