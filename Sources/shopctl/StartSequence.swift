@@ -171,8 +171,16 @@ struct StartSequence: Sendable {
       }
       throw Trouble(
         "\(process) did not become ready: \(lacking ?? "").",
-        evidence: LogTail.last(8, of: state.logPath(process)),
+        evidence: portTaker(process) + LogTail.last(8, of: state.logPath(process)),
         next: ["All of it: \(state.logPath(process))"])
     }
+  }
+
+  /// Who took the port of a program that could not have it, since the ports were looked at.
+  private func portTaker(_ process: String) -> [String] {
+    let port = ports[process]
+    guard let owner = PortOwner.of(port: port) else { return [] }
+    let ours = PrivateFile.read(ProcessRecord.self, from: state.recordPath(process))?.process?.pid
+    return owner.pid == ours ? [] : ["port \(port) is in use by \(owner.description)"]
   }
 }

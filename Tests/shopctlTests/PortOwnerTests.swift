@@ -1,0 +1,48 @@
+import Glibc
+import Testing
+
+@testable import shopctl
+
+struct PortOwnerTests {
+  @Test("a taken port is reported with the pid and command of its owner, and the way out")
+  func taken() throws {
+    let (listener, port) = try Self.listen()
+    defer { close(listener) }
+    let owner = try #require(PortOwner.of(port: port))
+    #expect(owner.pid == getpid())
+
+    let ports = try Ports(from: nil, overrides: ["order=\(port)"])
+    let trouble = try #require(throws: Trouble.self) {
+      try PortOwner.require(free: ports, names: ["order"], command: "./shop up --ports-from 20000")
+    }
+    let command = try #require(ProcessIdentity.command(of: getpid()))
+    #expect(
+      trouble.cause == "port \(port) (order) is in use by pid \(getpid()) \"\(command)\".")
+    #expect(
+      trouble.next[0].hasPrefix("Free it, or run: ./shop up --ports-from 20000 --port order="))
+  }
+
+  @Test("a free port has no owner")
+  func free() throws {
+    let (listener, port) = try Self.listen()
+    close(listener)
+    #expect(PortOwner.of(port: port) == nil)
+  }
+
+  /// A listener on 127.0.0.1 and the port it was given.
+  private static func listen() throws -> (descriptor: Int32, port: Int) {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = inet_addr("127.0.0.1")
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    try withUnsafeMutablePointer(to: &address) {
+      try $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        try #require(bind(descriptor, $0, length) == 0)
+        try #require(Glibc.listen(descriptor, 1) == 0)
+        try #require(getsockname(descriptor, $0, &length) == 0)
+      }
+    }
+    return (descriptor, Int(UInt16(bigEndian: address.sin_port)))
+  }
+}
