@@ -9,22 +9,24 @@ package final class BlockingWork: Sendable {
 
   package static let shared = BlockingWork(threads: 4, waitingMax: 256)
 
-  private let threads: Int
   private let waitingMax: Int
-  private let queue = DispatchQueue(label: "blocking-work", attributes: .concurrent)
+  /// Serial queues, since those get threads beyond Dispatch's pool: the global executor of Swift's tasks
+  /// lives in that pool, and a few passwords being hashed there would bring it to a stop.
+  private let threads: [DispatchQueue]
 
   private struct State {
-    var running = 0
+    var idleThreads: [Int]
     var waiting: [@Sendable () -> Void] = []
   }
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
   /// - Parameters:
   ///   - threads: jobs that run at the same time.
   ///   - waitingMax: jobs that may wait for a thread; further ones are refused.
   package init(threads: Int, waitingMax: Int) {
-    self.threads = threads
     self.waitingMax = waitingMax
+    self.threads = (0..<threads).map { DispatchQueue(label: "blocking-work-\($0)") }
+    state = Mutex(State(idleThreads: Array(0..<threads)))
   }
 
   /// Runs `body` on a thread that may block, and comes back to the caller's executor.
@@ -42,33 +44,38 @@ package final class BlockingWork: Sendable {
     }
   }
 
+  /// - Returns: false if there is neither a thread nor a place to wait.
   private func submit(_ job: @escaping @Sendable () -> Void) -> Bool {
-    enum Place { case thread, line, none }
-    let place: Place = state.withLock { state in
-      if state.running < threads {
-        state.running += 1
-        return .thread
-      }
-      if state.waiting.count < waitingMax {
-        state.waiting.append(job)
-        return .line
-      }
-      return .none
+    enum Place {
+      case thread(Int)
+      case line
+      case none
     }
-    if place == .thread { queue.async { self.work(from: job) } }
-    return place != .none
+    let place: Place = state.withLock { state in
+      if let thread = state.idleThreads.popLast() { return .thread(thread) }
+      guard state.waiting.count < waitingMax else { return .none }
+      state.waiting.append(job)
+      return .line
+    }
+    switch place {
+    case .thread(let thread):
+      threads[thread].async { self.work(from: job, on: thread) }
+      return true
+    case .line: return true
+    case .none: return false
+    }
   }
 
   /// Runs `first`, then whatever waits, until nothing does.
-  private func work(from first: @Sendable () -> Void) {
+  private func work(from first: @Sendable () -> Void, on thread: Int) {
     first()
-    while let next = nextJob() { next() }
+    while let next = nextJob(on: thread) { next() }
   }
 
-  private func nextJob() -> (@Sendable () -> Void)? {
+  private func nextJob(on thread: Int) -> (@Sendable () -> Void)? {
     state.withLock { state in
       if state.waiting.isEmpty {
-        state.running -= 1
+        state.idleThreads.append(thread)
         return nil
       }
       return state.waiting.removeFirst()

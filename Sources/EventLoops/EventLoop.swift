@@ -31,7 +31,8 @@ package final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable
   private let wakeUp: Int32
   private let events: UnsafeMutablePointer<epoll_event>
   private var cancelled: [DescriptorWatch] = []
-  private var timers = Heap<TimerEntry>()
+  private(set) var timers = Heap<TimerEntry>()
+  private var timersCancelled = 0
   private var timersScheduled: UInt64 = 0
   private var jobs: [UnownedJob] = []
   private var nextJob = 0
@@ -150,7 +151,8 @@ package final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable
   @discardableResult
   package func schedule(after delay: Duration, _ action: @escaping () -> Void) -> LoopTimer {
     // The turn's own time may be old by now: a delay counts from the present.
-    let timer = LoopTimer(deadline: MonotonicTime.now() + delay, action: action)
+    let timer = LoopTimer(
+      deadline: MonotonicTime.now() + delay, action: action, loop: self)
     timersScheduled += 1
     timers.insert(
       TimerEntry(deadline: timer.deadline, sequence: timersScheduled, timer: timer))
@@ -204,6 +206,7 @@ package final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable
     while let first = timers.min {
       if first.timer.action == nil {
         _ = timers.popMin()
+        timersCancelled -= 1
         continue
       }
       let wait = first.deadline.nanoseconds - MonotonicTime.now().nanoseconds
@@ -215,10 +218,22 @@ package final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable
   private func runTimers() {
     while let first = timers.min, first.deadline <= now {
       _ = timers.popMin()
-      let action = first.timer.action
+      guard let action = first.timer.action else {
+        timersCancelled -= 1
+        continue
+      }
       first.timer.action = nil
-      action?()
+      action()
     }
+  }
+
+  /// Most timeouts are cancelled long before they are due: once these are the greater part of the
+  /// heap, it is made anew without them.
+  func noteCancelledTimer() {
+    timersCancelled += 1
+    guard timersCancelled > 1024, timersCancelled * 2 > timers.count else { return }
+    timers = Heap(timers.unordered.filter { $0.timer.action != nil })
+    timersCancelled = 0
   }
 
   private func runJobs() {
@@ -232,6 +247,10 @@ package final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable
     }
     if nextJob == jobs.count {
       jobs.removeAll(keepingCapacity: true)
+      nextJob = 0
+    } else if nextJob >= Self.jobsPerTurnMax {
+      // Tasks that keep yielding never leave the queue empty: it must not grow for that.
+      jobs.removeFirst(nextJob)
       nextJob = 0
     }
   }

@@ -2,15 +2,19 @@
 package final class LoopTimer {
   let deadline: MonotonicTime
   var action: (() -> Void)?
+  private unowned let loop: EventLoop
 
-  init(deadline: MonotonicTime, action: @escaping () -> Void) {
+  init(deadline: MonotonicTime, action: @escaping () -> Void, loop: EventLoop) {
     self.deadline = deadline
     self.action = action
+    self.loop = loop
   }
 
   /// The action will not run, and is freed now. A second call, or one after it ran, does nothing.
   package func cancel() {
+    guard action != nil else { return }
     action = nil
+    loop.noteCancelledTimer()
   }
 }
 

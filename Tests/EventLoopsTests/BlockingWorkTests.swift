@@ -1,5 +1,5 @@
+import Dispatch
 import EventLoops
-import Glibc
 import Testing
 
 @Suite struct BlockingWorkTests {
@@ -20,7 +20,7 @@ import Testing
   @Test("as many run at once as there are threads, as many wait as may, the next is refused")
   func bounds() async throws {
     let work = BlockingWork(threads: 2, waitingMax: 3)
-    let gate = Shared(false)
+    let gate = DispatchSemaphore(value: 0)
     let running = Shared((now: 0, peak: 0))
     let outcomes = await withTaskGroup(of: Bool.self) { group in
       for _ in 0..<6 {
@@ -28,13 +28,13 @@ import Testing
           do {
             try await work.run {
               running.value.withLock { $0 = ($0.now + 1, max($0.peak, $0.now + 1)) }
-              while !gate.value.withLock({ $0 }) { sched_yield() }
+              gate.wait()
               running.value.withLock { $0.now -= 1 }
             }
             return true
           } catch {
             // The one that found no room; with it the others may go on.
-            gate.value.withLock { $0 = true }
+            for _ in 0..<5 { gate.signal() }
             return false
           }
         }

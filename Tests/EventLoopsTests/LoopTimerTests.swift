@@ -1,5 +1,6 @@
-import EventLoops
 import Testing
+
+@testable import EventLoops
 
 @Suite struct LoopTimerTests {
   @Test("timers fire in the order of their deadlines, never early, equal ones as scheduled")
@@ -60,6 +61,24 @@ import Testing
       }
     }
     #expect(fired == 1)
+    loop.stop()
+  }
+
+  @Test("cancelled timers of a distant hour do not pile up, and the others still fire")
+  func pruning() async {
+    let loop = running()
+    let (fired, left): (Bool, Int) = await withCheckedContinuation { continuation in
+      loop.execute {
+        var fired = false
+        loop.schedule(after: .milliseconds(1)) { fired = true }
+        for _ in 0..<100_000 { loop.schedule(after: .seconds(3600)) {}.cancel() }
+        loop.schedule(after: .milliseconds(2)) {
+          continuation.resume(returning: (fired, loop.timers.count))
+        }
+      }
+    }
+    #expect(fired)
+    #expect(left < 3000)
     loop.stop()
   }
 }
