@@ -25,8 +25,8 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     case sync
   }
 
-  /// A statement skipped because of its neighbours is sent again; alone it cannot be skipped, so one
-  /// more attempt is enough, and a second covers a lost plan.
+  /// A statement that was skipped because of its neighbours, or whose plan was lost, is sent again:
+  /// alone and unprepared, so that neither happens to it twice.
   private static let failedAttemptsMax = 3
 
   let loop: EventLoop
@@ -125,7 +125,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     return statement.withLibpqArrays { types, values, lengths, formats in
       let count = Int32(statement.parameters.count)
       let binary: Int32 = 1
-      switch prepared.find(statement) {
+      switch run.failedAttempts > 0 ? .full : prepared.find(statement) {
       case .prepared(let found):
         run.prepared = found
         return PQsendQueryPrepared(handle, found.name, count, values, lengths, formats, binary) == 1
@@ -253,6 +253,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     case "26000", "0A000":
       // The server no longer has the plan, or a changed table made it useless; nothing was run.
       guard let lost = run.prepared else { break }
+      if let refusal = lost.refusal { return run.fail(refusal) }
       prepared.forget(lost, of: run.statement)
       if run.kind == .read || run.kind == .write { return sendAgain(run, insteadOf: error) }
     case "57014" where run.isStopping:
@@ -278,7 +279,9 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   /// Whether the server closes the connection with this error, or libpq itself made it up because the
   /// connection broke.
   private func endsConnection(_ answer: OpaquePointer) -> Bool {
-    guard let severity = PQresultErrorField(answer, PostgresError.Field.severity) else { return true }
+    guard let severity = PQresultErrorField(answer, PostgresError.Field.severity) else {
+      return true
+    }
     let text = String(cString: severity)
     return text == "FATAL" || text == "PANIC"
   }

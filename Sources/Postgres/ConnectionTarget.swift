@@ -48,7 +48,8 @@ struct ConnectionTarget: Sendable {
     let ports = (self["port"] ?? "").split(separator: ",", omittingEmptySubsequences: false)
     var places: [(host: String, address: String, port: Substring)] = []
     for (position, host) in hosts.enumerated() {
-      let port = ports.count > 1 ? (position < ports.count ? ports[position] : "") : ports.first ?? ""
+      let port =
+        ports.count > 1 ? (position < ports.count ? ports[position] : "") : ports.first ?? ""
       for address in Self.addresses(of: host) { places.append((host, address, port)) }
     }
     guard !places.isEmpty else {

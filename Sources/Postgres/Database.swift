@@ -60,6 +60,7 @@ package final class Database: SQLRunner {
   ///
   /// - Throws: what `body` throws; `PostgresError.unknownOutcome` if the answer to COMMIT was lost;
   ///   `CancellationError`; else `PostgresError` as its cases say.
+  @discardableResult
   package nonisolated(nonsending) func transaction<T>(
     isolation: Isolation = .readCommitted, readOnly: Bool = false,
     _ body: nonisolated(nonsending) (Transaction) async throws -> T

@@ -31,7 +31,9 @@ final class ReadLane: ConnectionOwner {
   var isEmpty: Bool { connections.isEmpty && openingCount == 0 }
 
   func submit(_ run: StatementRun) {
-    guard !isClosed else { return run.fail(PostgresError.notSent(reason: "the database is closed")) }
+    guard !isClosed else {
+      return run.fail(PostgresError.notSent(reason: "the database is closed"))
+    }
     run.deadline = loop.now + configuration.statementTimeout
     guard let connection = leastBusy() else { return wait(run) }
     if connection.inFlight > 0 { openAnother() }

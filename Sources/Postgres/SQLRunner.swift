@@ -33,12 +33,12 @@ extension SQLRunner {
     try await query(statement) { row in try row.next() }
   }
 
-  /// The first column of the first row, if there is one.
+  /// The first column of the first row; nil if there is no row, or if it is NULL there.
   ///
   /// - Throws: as `query`.
   package nonisolated(nonsending) func value<T: SQLDecodable>(
     _ statement: SQL, as type: T.Type = T.self
   ) async throws -> T? {
-    try await first(statement) { row in try row.next() }
+    try await first(statement) { row in try row.next(as: T?.self) } ?? nil
   }
 }

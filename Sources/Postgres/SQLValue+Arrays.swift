@@ -53,7 +53,9 @@ extension SQLArrayElement where Self: SQLEncodable & SQLDecodable {
       Int32(0).appendBigEndian(to: &bytes)
       value.encode(into: &bytes)
       let length = UInt32(bytes.count - lengthAt - 4)
-      for index in 0..<4 { bytes[lengthAt + index] = UInt8(truncatingIfNeeded: length >> (24 - 8 * index)) }
+      for index in 0..<4 {
+        bytes[lengthAt + index] = UInt8(truncatingIfNeeded: length >> (24 - 8 * index))
+      }
     }
   }
 

@@ -61,6 +61,7 @@ package final class Transaction: SQLRunner, Tenant, @unchecked Sendable {
   /// nest; two at once beside each other do not work.
   ///
   /// - Throws: what `body` throws; else as `query`.
+  @discardableResult
   package nonisolated(nonsending) func savepoint<T>(
     _ body: nonisolated(nonsending) (Transaction) async throws -> T
   ) async throws -> T {

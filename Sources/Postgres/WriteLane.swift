@@ -51,7 +51,9 @@ final class WriteLane: ConnectionOwner {
   func lease(_ tenant: any Tenant) {
     guard !isClosed else { return tenant.refuse(.notSent(reason: "the database is closed")) }
     if let connection = idle.popLast() { return admit(tenant, to: connection) }
-    guard waiters.count < configuration.leaseWaitersMax else { return tenant.refuse(.poolExhausted) }
+    guard waiters.count < configuration.leaseWaitersMax else {
+      return tenant.refuse(.poolExhausted)
+    }
     waiters.append(Waiter(tenant: tenant, deadline: loop.now + configuration.leaseWaitMax))
     openIfNeeded()
     changed()
@@ -161,7 +163,9 @@ final class WriteLane: ConnectionOwner {
   }
 
   private func sweepWaiters(at now: MonotonicTime) {
-    guard waiters.contains(where: { $0.deadline <= now || !$0.tenant.wantsConnection }) else { return }
+    guard waiters.contains(where: { $0.deadline <= now || !$0.tenant.wantsConnection }) else {
+      return
+    }
     let before = waiters
     waiters = []
     for waiter in before {

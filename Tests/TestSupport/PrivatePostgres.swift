@@ -95,7 +95,7 @@ package final class PrivatePostgres: Sendable {
         try Self.start(programs: programs, directory: directory, port: port)
         self.port = port
         break
-      } catch where attempts < 3 {
+      } catch  where attempts < 3 {
         // Somebody may have taken the port in between.
         attempts += 1
       }

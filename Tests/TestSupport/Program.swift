@@ -77,7 +77,7 @@ enum Program {
     return child
   }
 
-  private static func tail(of path: String) -> String {
+  static func tail(of path: String) -> String {
     let file = open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return "no log" }
     defer { close(file) }

@@ -1,0 +1,63 @@
+import EventLoops
+import Postgres
+import TestSupport
+
+/// The loops of this test process.
+let loops = EventLoopGroup(count: 2)
+
+/// Runs `body` with a database of its own on the private server, and closes it.
+func withDatabase(
+  _ name: String, configure: (inout DatabaseConfiguration) -> Void = { _ in },
+  _ body: (Database) async throws -> Void
+) async throws {
+  let url = try await PrivatePostgres.shared().makeDatabase(named: name)
+  var configuration = try DatabaseConfiguration(url: url)
+  configure(&configuration)
+  let database = Database(configuration, group: loops)
+  do {
+    try await body(database)
+  } catch {
+    await database.close()
+    throw error
+  }
+  await database.close()
+}
+
+/// The error that `body` throws, if it is one of the database's.
+func postgresError(_ body: () async throws -> Void) async -> PostgresError? {
+  do {
+    try await body()
+    return nil
+  } catch {
+    return error as? PostgresError
+  }
+}
+
+/// Asks until the server's answer is true; not on a read connection, where it would wait for the
+/// statement that it asks about.
+func until(_ condition: SQL, in database: Database) async throws {
+  while try await database.value("WITH c AS (\(condition)) TABLE c", as: Bool.self) != true {
+    try Task.checkCancellation()
+  }
+}
+
+/// Opens the connection that a statement like this needs, however short the times it may take are.
+func warmUp(_ statement: SQL, in database: Database) async {
+  while await postgresError({ try await database.execute(statement) }) != nil {}
+}
+
+/// Whether another session runs a statement with `mark` in its text.
+func isRunning(_ mark: String) -> SQL {
+  """
+  SELECT EXISTS (SELECT FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid()
+    AND datname = current_database() AND position(\(mark) IN query) > 0)
+  """
+}
+
+/// Ends the sessions that run a statement with `mark` in its text.
+func terminate(_ mark: String) -> SQL {
+  """
+  SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+  WHERE pid <> pg_backend_pid() AND datname = current_database() AND position(\(mark) IN query) > 0
+  """
+}
