@@ -8,8 +8,8 @@ struct CurlReply: Sendable {
   var status = 0
   var head = ResponseHead()
   var body: [UInt8] = []
-  /// The latest line of a protocol whose replies are lines, if asked for.
-  var lastLine = ""
+  /// SMTP: the latest reply line that refuses.
+  var refusal = ""
 }
 
 /// What is known of a transfer at its end, for telling what its failure means.
@@ -33,8 +33,8 @@ final class CurlTransfer: @unchecked Sendable {
 
   private(set) var easy: CurlHandle?
   var isRunning = false
-  /// For SMTP: keep `CurlReply.lastLine` instead of a response head.
-  var keepsLastLine = false
+  /// Replies are SMTP's lines, of which those that refuse are kept, instead of a response head.
+  var speaksSMTP = false
 
   private let limits: ClientLimits
   private let configure: @Sendable (CurlTransfer, CurlHandle) throws -> Void
@@ -183,8 +183,10 @@ final class CurlTransfer: @unchecked Sendable {
       return 0
     }
     let line = UnsafeRawBufferPointer(start: bytes, count: count)
-    if keepsLastLine {
-      reply.lastLine = String(decoding: line.filter { $0 >= 0x20 }, as: UTF8.self)
+    if speaksSMTP {
+      if line.first == UInt8(ascii: "4") || line.first == UInt8(ascii: "5") {
+        reply.refusal = String(decoding: line.filter { $0 >= 0x20 }, as: UTF8.self)
+      }
     } else {
       reply.head.add(line: line)
     }

@@ -5,18 +5,21 @@ enum MailHeader {
     value.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
   }
 
-  /// A value as unstructured text: as it is in ASCII, else as encoded words of base64, each within
-  /// RFC 2047's 75 characters.
-  static func encoded(_ value: String) -> String {
+  /// A value as unstructured text: as it is if short and ASCII, else as encoded words.
+  static func text(_ value: String) -> String {
     // A literal `=?` would be taken for an encoded word.
-    if value.utf8.count <= 60, value.utf8.allSatisfy({ $0 < 0x80 }), !value.contains("=?") {
-      return value
-    }
+    let isPlain = value.utf8.allSatisfy({ $0 < 0x80 }) && !value.contains("=?")
+    return isPlain && value.utf8.count <= 60 ? value : encodedWords(value)
+  }
+
+  /// Encoded words of base64, a line each, within the 76 characters of RFC 2047 section 2.
+  private static func encodedWords(_ value: String) -> String {
     var words: [String] = []
     var chunk: [UInt8] = []
     for character in value.unicodeScalars {
       let bytes = Array(String(character).utf8)
-      if chunk.count + bytes.count > 45 {
+      // 39 bytes become 52 characters, and 64 with what marks them, behind a header's name.
+      if chunk.count + bytes.count > 39 {
         words.append("=?utf-8?B?\(Base64.text(chunk))?=")
         chunk = []
       }
@@ -26,19 +29,15 @@ enum MailHeader {
     return words.joined(separator: "\r\n ")
   }
 
-  /// `name <mailbox>`. A name is always an encoded word: nothing in it needs quoting then.
+  /// `name <mailbox>`. A name of more than letters and spaces is an encoded word: nothing in it needs
+  /// quoting then.
   static func address(_ address: MailAddress) -> String {
     guard let name = address.name, !name.isEmpty else { return "<\(address.mailbox)>" }
     let isPlain = name.utf8.allSatisfy {
-      ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A) || $0 == 0x20
+      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0 | 0x20) || $0 == UInt8(ascii: " ")
     }
-    let shown = isPlain && name.utf8.count <= 60 ? name : encodedAlways(name)
+    let shown = isPlain && name.utf8.count <= 60 ? name : encodedWords(name)
     return "\(shown) <\(address.mailbox)>"
-  }
-
-  private static func encodedAlways(_ value: String) -> String {
-    let words = encoded(value)
-    return words.hasPrefix("=?") ? words : "=?utf-8?B?\(Base64.text(Array(value.utf8)))?="
   }
 
   /// RFC 5322 section 3.3, in UTC.
@@ -80,7 +79,7 @@ extension MailMessage {
       "From: \(MailHeader.address(from))",
       "To: \(MailHeader.address(to))",
       "Message-ID: <\(messageID)>",
-      "Subject: \(MailHeader.encoded(subject))",
+      "Subject: \(MailHeader.text(subject))",
       "MIME-Version: 1.0",
       "Auto-Submitted: auto-generated",
     ]

@@ -60,7 +60,7 @@ package struct SMTPClient: Sendable {
   private func configure(
     _ transfer: CurlTransfer, _ easy: CurlHandle, _ mail: MailMessage, _ text: [UInt8]
   ) {
-    transfer.keepsLastLine = true
+    transfer.speaksSMTP = true
     ccurl_set_string(easy, CURLOPT_URL, url)
     ccurl_set_string(easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps")
     ccurl_set_long(easy, CURLOPT_TIMEOUT_MS, limits.exchangeTimeout.wholeMilliseconds)
@@ -80,10 +80,10 @@ package struct SMTPClient: Sendable {
 }
 
 extension MailError {
-  /// Tells from libcurl's result and the server's last reply what became of the mail.
+  /// Tells from libcurl's result and the server's last refusal what became of the mail.
   init(_ failure: CurlFailure) {
     if (400..<600).contains(failure.reply.status) {
-      self = .refused(code: failure.reply.status, reply: failure.reply.lastLine)
+      self = .refused(code: failure.reply.status, reply: failure.reply.refusal)
     } else {
       self = failure.uploadBytes > 0 ? .maybeSent(failure.text) : .notSent(failure.text)
     }
