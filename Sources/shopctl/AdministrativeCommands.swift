@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 
 private let environmentNote = """
-  Without more it is about the copy on this machine. With KEYS_DIRECTORY and DATABASE_URL (an
+  Without more it is about the copy on this machine. With KEYS_DIRECTORY and DATABASE_URL (an \
   administrator's) in the environment it is about what these name, as in a container.
   """
 
@@ -84,12 +84,12 @@ struct SetupCommand: AsyncParsableCommand {
       For containers: run once before the services, again after an update.
 
         DATABASE_URL     an administrator's address of the database
-        KEYS_DIRECTORY   gets a folder for each service: its keys, and a libpq password file
+        KEYS_DIRECTORY   gets a folder for each service: its keys, a password file
         ENVIRONMENT      production: no example data
 
       A service then needs no password in its settings:
-        DATABASE_URL=postgres://order_app@postgres/ecommerce_db?passfile=/keys/order-service/pgpass
-        KEYS_DIRECTORY=/keys/order-service
+        DATABASE_URL=postgres://order_app@HOST/ecommerce_db?passfile=FOLDER/pgpass
+        KEYS_DIRECTORY=FOLDER, which is order-service below setup's
       """)
 
   @OptionGroup var program: ProgramOptions

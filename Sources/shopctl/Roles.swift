@@ -26,28 +26,20 @@ struct Roles: Sendable {
     if known == nil {
       try await admin.runAlone("CREATE DATABASE \(identifier: name)", database: "postgres")
     }
-    try await admin.run(Self.opening(database: name))
-    for role in Self.names {
-      try await admin.run(Self.role(role, password: passwords[role], database: name))
-    }
-    for service in ServiceEntry.all { try await admin.run(Self.schema(of: service)) }
     try await admin.run(
-      Self.schema(Self.simulatorSchema, owner: Self.simulator)
+      Self.opening(database: name)
+        + Self.names.flatMap { Self.role($0, password: passwords[$0], database: name) }
+        + ServiceEntry.all.flatMap(Self.schema(of:))
+        + Self.schema(Self.simulatorSchema, owner: Self.simulator)
         + ["ALTER ROLE \(identifier: Self.auditor) SET default_transaction_read_only = on"])
   }
 
-  /// What PostgreSQL gives to everyone by default.
+  /// What holds for all of it: who takes turns, what is logged, what everyone may do by default.
   private static func opening(database: String) -> [SQL] {
     [
-      "REVOKE ALL ON DATABASE \(identifier: database) FROM PUBLIC",
-      "REVOKE ALL ON SCHEMA public FROM PUBLIC",
-    ]
-  }
-
-  private static func role(_ role: String, password: String, database: String) -> [SQL] {
-    [
-      // The password stays out of the server's log, also when the statement fails; an administrator
-      // who may not say so has no log to look at either.
+      "SELECT pg_advisory_xact_lock(hashtextextended('roles of the shop', 0))",
+      // Passwords stay out of the server's log, also when a statement fails; an administrator who
+      // may not say so has no log to look at either.
       """
       DO $$ BEGIN
         SET LOCAL log_statement = 'none';
@@ -55,6 +47,13 @@ struct Roles: Sendable {
       EXCEPTION WHEN insufficient_privilege THEN NULL;
       END $$
       """,
+      "REVOKE ALL ON DATABASE \(identifier: database) FROM PUBLIC",
+      "REVOKE ALL ON SCHEMA public FROM PUBLIC",
+    ]
+  }
+
+  private static func role(_ role: String, password: String, database: String) -> [SQL] {
+    [
       """
       DO $$ BEGIN
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = \(literal: role)) THEN

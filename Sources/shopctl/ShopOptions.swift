@@ -5,12 +5,15 @@ import Foundation
 struct CopyOptions: ParsableArguments {
   @Option(
     name: .customLong("ports-from"),
-    help: "Shift all ports: services at N+1 to N+5, Consul at N+10, PostgreSQL at N+20.")
+    help: ArgumentHelp(
+      "Shift all ports: services at N+1 to N+5, Consul at N+10, PostgreSQL at N+20.",
+      valueName: "N"))
   var portsFrom: Int?
 
   @Option(
     name: .customLong("data-dir"),
-    help: "PostgreSQL's folder, in place of the one in the state directory.")
+    help: ArgumentHelp(
+      "PostgreSQL's folder, in place of the one in the state directory.", valueName: "FOLDER"))
   var dataDirectory: String?
 
   var state: StateDirectory {

@@ -8,7 +8,7 @@ struct Shopctl: AsyncParsableCommand {
     commandName: "./shop",
     abstract: "Runs the shop on this machine.",
     discussion: """
-      Everything listens on 127.0.0.1 only. Data, keys and logs are kept per checkout: below
+      Everything listens on 127.0.0.1 only. Data, keys and logs are kept per checkout: below \
       /var/lib/shop as root, below ~/.local/state/shop otherwise.
 
       Examples:

@@ -5,9 +5,9 @@ struct Up: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Starts PostgreSQL, Consul and the five services, and prints where they are.",
     discussion: """
-      Run again it says that the shop runs already. Settings of the services pass through:
-      LOG_LEVEL=debug ./shop up. DATABASE_URL names a PostgreSQL of yours to use instead of a private
-      one; DISCOVERY=static does without Consul.
+      Run again it says that the shop runs already. Settings of the services pass through, as in \
+      LOG_LEVEL=debug ./shop up. DATABASE_URL names a PostgreSQL of yours to use instead of a \
+      private one; DISCOVERY=static does without Consul.
 
       Examples:
         ./shop up
@@ -22,7 +22,9 @@ struct Up: AsyncParsableCommand {
 
   @Option(
     name: .customLong("port"),
-    help: "NAME=PORT for one of: product, order, user, payment, notification, consul, postgres.")
+    help: ArgumentHelp(
+      "For one of: product, order, user, payment, notification, consul, postgres.",
+      valueName: "NAME=PORT"))
   var overrides: [String] = []
 
   func run() async throws {
