@@ -20,10 +20,12 @@ func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target
   .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-/// A service's slice: all of its domain, routes and repositories.
-func slice(_ name: String, extra: [Target.Dependency] = []) -> Target {
-  library(
-    name, ["ServiceKit", "CoreHTTP", "HTTPMessages", "Postgres", "SharedKernel"] + extra)
+/// A service's slice: all of its domain, routes and repositories, and the document of its API.
+func slice(_ name: String) -> Target {
+  .target(
+    name: name,
+    dependencies: ["ServiceKit", "CoreHTTP", "HTTPMessages", "Postgres", "SharedKernel"],
+    resources: [.embedInCode("openapi.yaml")], swiftSettings: strict)
 }
 
 /// A program, thin: it starts what a library holds.
@@ -41,7 +43,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
     .package(url: "https://github.com/apple/swift-configuration", exact: "1.4.0"),
-    .package(url: "https://github.com/apple/swift-distributed-tracing", exact: "1.7.3"),
+    .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
     .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
@@ -82,7 +84,7 @@ let package = Package(
         "EventLoops", "HTTPMessages", "SharedKernel", "Resilience", "CoreHTTP", "HTTPClient",
         "Consul", "Postgres", "CSodium", argumentParser,
         .product(name: "Configuration", package: "swift-configuration"),
-        .product(name: "Tracing", package: "swift-distributed-tracing"),
+        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -105,10 +107,23 @@ let package = Package(
     program("notification-service", ["Notifications"]),
     program(
       "shopctl",
-      ["ServiceKit", argumentParser, .product(name: "Subprocess", package: "swift-subprocess")]),
+      [
+        "ServiceKit", "Postgres", "HTTPClient", "HTTPMessages", "EventLoops", argumentParser,
+        .product(name: "Subprocess", package: "swift-subprocess"),
+      ]),
     program("bench-server", ["CoreHTTP", "HTTPMessages", "EventLoops"]),
 
     // Tests
+    .target(
+      name: "TestSupport", dependencies: ["CPostgres"], path: "Tests/TestSupport",
+      swiftSettings: strict),
+    tests("HTTPMessagesTests", ["HTTPMessages"]),
+    tests("EventLoopsTests", ["EventLoops"]),
+    tests("CoreHTTPTests", ["CoreHTTP", "HTTPMessages", "EventLoops"]),
+    tests("PostgresTests", ["Postgres", "EventLoops", "TestSupport"]),
+    tests("HTTPClientTests", ["HTTPClient", "HTTPMessages", "EventLoops", "TestSupport"]),
+    tests("ConsulTests", ["Consul", "HTTPClient", "HTTPMessages", "EventLoops", "TestSupport"]),
+    tests("ResilienceTests", ["Resilience"]),
     tests(
       "ServiceKitTests",
       [
@@ -116,5 +131,6 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
       ]),
+    tests("shopctlTests", ["shopctl", "TestSupport", "Postgres", "EventLoops"]),
   ]
 )

@@ -33,7 +33,7 @@ package struct Outbox: Sendable {
 
   /// Inserts `event`. To be called after the aggregate's row is locked, so that events of one
   /// aggregate are numbered in the order of its versions.
-  package func append(_ event: EventDraft, in transaction: Transaction) async throws {
+  package func append(_ event: EventDraft, in transaction: any SQLRunner) async throws {
     _ = try await transaction.execute(
       """
       INSERT INTO outbox (event_id, type, subject, version, data, traceparent)

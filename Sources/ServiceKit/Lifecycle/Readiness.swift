@@ -28,6 +28,10 @@ package final class Readiness: Sendable {
     isDraining.store(true, ordering: .relaxed)
   }
 
+  var isReady: Bool {
+    get async { await checks().allSatisfy(\.ok) }
+  }
+
   func checks() async -> [Check] {
     if isDraining.load(ordering: .relaxed) {
       return [Check(name: "lifecycle", ok: false, detail: "draining")]

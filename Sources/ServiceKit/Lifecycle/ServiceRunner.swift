@@ -18,22 +18,25 @@ struct ServiceRunner<Service: ShopService> {
     let service: Service
     let routes: Routes
     let readiness: Readiness
-    let metrics: RequestMetrics
+    let observer: ExchangeObserver
+    let userKeys: Worker?
     let sequencer: Sequencer
     let instance: String
   }
 
   func run() async throws {
-    LogOutput.bootstrap(service: Service.identity.name, level: settings.logLevel)
+    _ = startLogging(
+      service: Service.identity.name, level: settings.logLevel,
+      metadataProvider: RequestScope.metadataProvider)
     let parts = try await build(
       secrets: try ServiceSecrets.load(
-        service: Service.identity.name, from: try settings.keysDirectory),
+        directory: try settings.keysDirectory, service: Service.identity.name),
       keys: try ServiceKeys.load(
-        service: Service.identity.name, from: try settings.keysDirectory))
+        directory: try settings.keysDirectory, service: Service.identity.name))
     let logger = parts.context.logger
     let server = HTTPServer(
       handler: parts.routes.router, group: parts.context.group, host: settings.host,
-      port: settings.port, observer: parts.metrics)
+      port: settings.port, observer: parts.observer)
     try await server.start()
     logger.notice(
       "listening",
@@ -43,7 +46,7 @@ struct ServiceRunner<Service: ShopService> {
       parts.context.peers.workers + parts.service.workers + [
         Worker("sequencer") { try await parts.sequencer.run() },
         Worker("key-purge") { try await purgeKeys(parts.context.database) },
-      ]
+      ] + (parts.userKeys.map { [$0] } ?? [])
     // Ended in reverse order: leave discovery, drain the server, stop the workers, close the pools.
     let group = ServiceGroup(
       configuration: .init(
@@ -82,49 +85,67 @@ struct ServiceRunner<Service: ShopService> {
     let database = Database(configuration, group: group)
     let signal = FeedSignal()
     let peers = try Peers(
-      identity: identity, settings: settings, group: group, signer: keys.map { ServiceTokenSigner(keys: $0) },
-      logger: logger)
+      identity: identity, settings: settings, group: group,
+      signer: keys.map { ServiceTokenSigner(keys: $0) }, logger: logger)
     let context = ServiceContext(
       identity: identity, settings: settings, group: group, database: database, logger: logger,
       secrets: secrets, outbox: Outbox(signal: signal), peers: peers)
     let service = try await Service(context)
     let readiness = Readiness(
       database: database, migrations: Service.allMigrations, schema: identity.schema)
+    let verifier = keys.map { verifier(keys: $0, service, peers) }
     let kit = RequestKit(
-      storage: RequestStorage(database: database, fingerprint: secrets.fingerprint),
-      authenticate: authenticator(keys, peers), logger: logger)
-    let metrics = RequestMetrics()
+      storage: RequestStorage(database: database, fingerprint: { secrets.fingerprint($0) }),
+      authenticate: authenticator(verifier), logger: logger)
+    let metrics = ServiceMetrics.make(peers: peers, database: database, kit: kit)
     let instance = settings.text("INSTANCE_ID") ?? UUID128.v7().description
     var routes = Routes(kit: kit)
     service.addRoutes(to: &routes)
     StandardRoutes(
       identity: identity, commit: settings.text("SHOP_COMMIT") ?? "unknown", instance: instance,
-      startedAt: .now(), readiness: readiness, metrics: { await metrics.text(peers, database, kit) },
+      startedAt: .now(), readiness: readiness, metrics: metrics,
       metricsToken: settings.metricsToken, openAPI: Service.openAPI, peers: peers,
       database: database, invariants: service.invariants,
       feed: EventFeed(source: identity.short, database: database, signal: signal)
     ).add(to: &routes)
     return Parts(
-      context: context, service: service, routes: routes, readiness: readiness, metrics: metrics,
+      context: context, service: service, routes: routes, readiness: readiness,
+      observer: ExchangeObserver(metrics: RequestMetrics(metrics), logger: logger),
+      userKeys: verifier.map(userKeyWorker),
       sequencer: Sequencer(database: database, signal: signal), instance: instance)
+  }
+
+  private func verifier(keys: ServiceKeys, _ service: Service, _ peers: Peers) -> TokenVerifier {
+    if let own = service.userKeySet { return TokenVerifier(keys: keys, userKeySet: own) }
+    let users = peers.upstream("user-service")
+    return TokenVerifier(keys: keys) {
+      let response = try await users.call(.get, "/.well-known/jwks.json")
+      guard response.status == .ok else {
+        throw UpstreamFailure(
+          target: users.name, reason: .unavailable, cause: "JWKS answered \(response.status.code)")
+      }
+      return response.body
+    }
   }
 }
 
 /// Bearer tokens to callers: the verifier's memory first, which needs no suspension.
-private func authenticator(_ keys: ServiceKeys?, _ peers: Peers) -> RequestKit.Authenticate {
-  guard let keys else { return { _ in throw AuthenticationFailure.keysUnavailable } }
-  let users = peers.upstream("user-service")
-  let verifier = TokenVerifier(keys: keys) {
-    let response = try await users.call(.get, "/.well-known/jwks.json")
-    guard response.status == .ok else {
-      throw UpstreamFailure(
-        target: users.name, reason: .unavailable, cause: "JWKS answered \(response.status.code)")
-    }
-    return response.body
-  }
+private func authenticator(_ verifier: TokenVerifier?) -> RequestKit.Authenticate {
+  guard let verifier else { return { _ in throw AuthenticationFailure.keysUnavailable } }
   return { token in
     if let caller = verifier.cached(token) { return caller }
     return try await verifier.verify(token)
+  }
+}
+
+/// Keeps the user service's keys at hand, so that no request waits for them and tokens are good
+/// while that service is down.
+private func userKeyWorker(_ verifier: TokenVerifier) -> Worker {
+  Worker("user-keys") {
+    while true {
+      try await verifier.refreshUserKeys()
+      try await Task.sleep(for: .seconds(300))
+    }
   }
 }
 

@@ -21,6 +21,10 @@ package protocol ShopService: Sendable {
   /// What must hold in the service's own schema at all times.
   var invariants: [Invariant] { get }
 
+  /// The keys that sign users' tokens, as a JWKS document; nil where they are asked of the user
+  /// service.
+  var userKeySet: (@Sendable () async throws -> [UInt8])? { get }
+
   /// Further schemas that `migrate` brings up to date (the payment simulator's).
   static func migrateFurther(_ settings: Settings) async throws -> [String]
 
@@ -31,8 +35,14 @@ package protocol ShopService: Sendable {
 extension ShopService {
   package var workers: [Worker] { [] }
   package var invariants: [Invariant] { [] }
+  package var userKeySet: (@Sendable () async throws -> [UInt8])? { nil }
   package static func migrateFurther(_ settings: Settings) async throws -> [String] { [] }
   package static func seed(_ database: Database, reset: Bool) async throws {}
+
+  /// The service as a program; see `ServiceProgram`.
+  package static func main() async {
+    await ServiceProgram<Self>.main()
+  }
 
   static var allMigrations: [Migration] {
     commonMigrations(appRole: identity.appRole) + migrations

@@ -58,15 +58,18 @@ struct DiscoveryStage: ServiceLifecycle.Service {
 
   func run() async throws {
     await withTaskGroup(of: Void.self) { group in
-      group.addTask { await peers.stayRegistered(port: port, instance: instance) }
+      group.addTask { await 
+        await peers.stayRegistered(port: port, instance: instance, readiness: readiness)
+      }
       // As above: told to stop, or cancelled.
       try? await gracefulShutdown()
       readiness.drain()
       group.cancelAll()
       await group.waitForAll()
     }
-    await peers.deregister()
-    // Cancelled while lingering: time has run out.
-    try? await Task.sleep(for: Self.linger)
+    if await peers.deregister() {
+      // Cancelled while lingering: time has run out.
+      try? await Task.sleep(for: Self.linger)
+    }
   }
 }

@@ -10,7 +10,7 @@ struct StandardRoutes {
   let instance: String
   let startedAt: Timestamp
   let readiness: Readiness
-  let metrics: @Sendable () async -> String
+  let metrics: PrometheusMetrics
   let metricsToken: String?
   let openAPI: [UInt8]
   let peers: Peers
@@ -74,13 +74,13 @@ struct StandardRoutes {
     }
     routes.get("/metrics", access: .anyone) { call in
       if let token {
-        let shown = call.request.fields[.authorization] ?? ""
-        guard ServiceSecrets.constantTimeEqual(Array(shown.utf8), Array("Bearer \(token)".utf8))
-        else { throw Problem(.unauthenticated, "Metrics need the metrics token.") }
+        let shown = call.request.fields[.authorization].flatMap(bearerToken(of:)) ?? ""
+        guard equalInConstantTime(Array(shown.utf8), Array(token.utf8)) else {
+          throw Problem(.unauthenticated, "Metrics need the metrics token.")
+        }
       }
       return HTTPResponse(
-        .ok, fields: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
-        body: Array(await metrics().utf8))
+        .ok, fields: [.contentType: PrometheusMetrics.contentType], body: metrics.text())
     }
   }
 

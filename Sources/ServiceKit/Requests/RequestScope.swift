@@ -1,3 +1,5 @@
+package import Logging
+
 /// What goes with a piece of work wherever it leads: its id and its trace. Outgoing calls, events and
 /// log lines take it from the task; the time that is left is Resilience's `Deadline.current`.
 package struct RequestScope: Sendable {
@@ -10,4 +12,13 @@ package struct RequestScope: Sendable {
   }
 
   @TaskLocal package static var current: RequestScope?
+
+  /// The present request's ids, for every log line written on its behalf.
+  package static let metadataProvider = Logger.MetadataProvider {
+    guard let scope = current else { return [:] }
+    return [
+      "requestId": "\(scope.requestID)", "traceId": "\(scope.trace.traceID)",
+      "spanId": "\(scope.trace.spanID)",
+    ]
+  }
 }

@@ -18,21 +18,21 @@ package protocol Upstream: Sendable {
 package struct CallOptions: Sendable {
   /// For one attempt.
   package var attemptTimeout: Duration = .seconds(2)
-  package var attemptsMax = 3
-  /// nil: by the method (GET, PUT, DELETE repeat safely; POST and PATCH do not).
+  /// For all attempts and the waits between them.
+  package var totalTimeout: Duration = .seconds(5)
+  /// nil: by the method (GET, PUT and DELETE repeat safely; POST and PATCH do not).
   package var idempotency: Idempotency?
   /// Polls are kept apart from calls: they have a circuit breaker of their own, without slow calls.
   package var isLongPoll = false
 
   package init() {}
 
-  /// A call that may be repeated although it is a POST: addressed by an id that the caller made.
-  package static func repeatable(
-    attempt: Duration, attemptsMax: Int
-  ) -> CallOptions {
+  /// A call whose repetition changes nothing, a POST addressed by an id that the caller made
+  /// included.
+  package static func repeatable(attempt: Duration, attemptsMax: Int) -> CallOptions {
     var options = CallOptions()
     options.attemptTimeout = attempt
-    options.attemptsMax = attemptsMax
+    options.totalTimeout = attempt * attemptsMax + .milliseconds(500)
     options.idempotency = .idempotent
     return options
   }
@@ -40,7 +40,7 @@ package struct CallOptions: Sendable {
   static func longPoll(_ wait: Duration) -> CallOptions {
     var options = CallOptions()
     options.attemptTimeout = wait + .seconds(5)
-    options.attemptsMax = 1
+    options.totalTimeout = options.attemptTimeout
     options.isLongPoll = true
     return options
   }

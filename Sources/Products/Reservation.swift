@@ -1,0 +1,173 @@
+import SharedKernel
+
+/// Marks ids of orders, which live in another service.
+enum OrderSubject {}
+typealias OrderID = ID<OrderSubject>
+
+/// Units of one variant.
+struct ReservationLine: Hashable, Sendable, Codable {
+  let variantId: Int
+  let quantity: Int
+}
+
+/// What an order wants kept for it, checked.
+struct HoldRequest: Sendable {
+  static let linesMax = 100
+  static let quantityMax = 999
+  static let holdMax: Duration = .seconds(30 * 60)
+
+  /// By ascending variant: the order in which stock rows are locked.
+  let lines: [ReservationLine]
+  let expiresAt: Timestamp
+
+  /// - Throws: `ValidationFailure`.
+  init(lines: [ReservationLine], expiresAt: Timestamp, now: Timestamp) throws(ValidationFailure) {
+    self.lines = lines.sorted { $0.variantId < $1.variantId }
+    self.expiresAt = expiresAt
+    var validation = Validation()
+    validation.require(
+      (1...Self.linesMax).contains(lines.count), "/lines", "out_of_range",
+      "must be 1 to \(Self.linesMax)")
+    validation.require(
+      Set(lines.map(\.variantId)).count == lines.count, "/lines", "repeated",
+      "must be of distinct variants")
+    for (index, line) in lines.enumerated() {
+      validation.require(
+        (1...Self.quantityMax).contains(line.quantity), "/lines/\(index)/quantity", "out_of_range",
+        "must be 1 to \(Self.quantityMax)")
+    }
+    validation.require(
+      expiresAt > now && expiresAt <= now + Self.holdMax, "/expiresAt", "out_of_range",
+      "must lie within the next 30 minutes")
+    try validation.finish()
+  }
+}
+
+/// Stock kept for one order.
+struct Reservation: Sendable {
+  enum State: String, Codable, Sendable, CaseIterable {
+    /// Kept until `expiresAt`.
+    case held
+    /// Kept until it is shipped or released.
+    case committed
+    /// All of it has been shipped.
+    case fulfilled
+    /// Given back, for good.
+    case released
+    /// Given back because its time ran out; may be held anew.
+    case expired
+    /// Never held: there was not enough. Its answer for good.
+    case refused
+  }
+
+  let orderID: OrderID
+  var state: State
+  var expiresAt: Timestamp
+  let lines: [ReservationLine]
+  /// Units that have been shipped.
+  let unitsFulfilled: Int
+  var version: Int
+}
+
+/// What a command means for a reservation in its present state. Pure: what it costs in stock is the
+/// store's to find out.
+enum ReservationStep: Hashable, Sendable {
+  /// Nothing to do: it is as asked.
+  case keep
+  /// Keep the stock, later at most.
+  case extend
+  /// Take the stock, if there is enough; refuse for good if there is not and it is the first time.
+  case take(then: Reservation.State, refusalIsFinal: Bool)
+  /// Same stock, other state.
+  case become(Reservation.State)
+  /// Give the stock back, if there is some to give.
+  case giveBack(hasStock: Bool)
+}
+
+extension Reservation {
+  /// `PUT`: hold these lines.
+  ///
+  /// - Throws: `ReservationError` for other lines, and once it is closed.
+  func step(toHold request: HoldRequest) throws(ReservationError) -> ReservationStep {
+    guard request.lines == lines || state == .released else { throw .otherLines }
+    switch state {
+    case .held: return .extend
+    case .committed, .fulfilled: return .keep
+    case .expired: return .take(then: .held, refusalIsFinal: false)
+    case .released: throw .closed(.released)
+    case .refused: throw .insufficientStock([])
+    }
+  }
+
+  /// `commit`: keep the stock beyond `expiresAt`.
+  func stepToCommit() throws(ReservationError) -> ReservationStep {
+    switch state {
+    case .held: .become(.committed)
+    case .committed, .fulfilled: .keep
+    case .expired: .take(then: .committed, refusalIsFinal: false)
+    case .released, .refused: throw .closed(state)
+    }
+  }
+
+  /// `release`: give the stock back, for good.
+  func stepToRelease() throws(ReservationError) -> ReservationStep {
+    guard unitsFulfilled == 0, state != .fulfilled else { throw .closed(.fulfilled) }
+    return switch state {
+    case .held, .committed: .giveBack(hasStock: true)
+    case .expired: .giveBack(hasStock: false)
+    case .released, .refused, .fulfilled: .keep
+    }
+  }
+}
+
+/// A line that cannot be held.
+struct Shortage: Hashable, Sendable {
+  let variantID: Int
+  let wanted: Int
+  let available: Int
+}
+
+enum ReservationError: Failure, Hashable {
+  case insufficientStock([Shortage])
+  case closed(Reservation.State)
+  /// The same order, but other lines than before.
+  case otherLines
+  case unknownVariants([Int])
+
+  var kind: FailureKind {
+    switch self {
+    case .insufficientStock: .insufficientStock
+    case .closed: .reservationClosed
+    case .otherLines, .unknownVariants: .validationFailed
+    }
+  }
+
+  var detail: String {
+    switch self {
+    case .insufficientStock: "There is not enough stock."
+    case .closed(let state): "The reservation is \(state.rawValue)."
+    case .otherLines: "The reservation of this order has other lines."
+    case .unknownVariants(let ids): "There are no variants \(ids)."
+    }
+  }
+
+  var members: [String: FailureValue] {
+    if case .closed(let state) = self { ["state": .text(state.rawValue)] } else { [:] }
+  }
+
+  var faults: [Fault] {
+    switch self {
+    case .insufficientStock(let shortages):
+      shortages.map {
+        Fault(
+          "/lines", "insufficient_stock",
+          members: [
+            "variantId": .number(Int64($0.variantID)), "available": .number(Int64($0.available)),
+          ])
+      }
+    case .otherLines: [Fault("/lines", "differs")]
+    case .unknownVariants: [Fault("/lines", "unknown")]
+    case .closed: []
+    }
+  }
+}

@@ -1,0 +1,170 @@
+import Postgres
+import ServiceKit
+import SharedKernel
+
+/// Reservations in PostgreSQL. Locks are taken in one order everywhere: the reservation's row, then
+/// stock rows by ascending variant.
+struct ReservationRepository: ReservationStore {
+  let runner: any SQLRunner
+  let outbox: Outbox
+
+  func reservation(_ id: OrderID) async throws -> Reservation? {
+    try await read(id, lock: "")
+  }
+
+  func locked(_ id: OrderID) async throws -> Reservation? {
+    try await read(id, lock: "FOR UPDATE")
+  }
+
+  private func read(_ id: OrderID, lock: SQL) async throws -> Reservation? {
+    let head = try await runner.first(
+      "SELECT state, expires_at, version FROM reservations WHERE order_id = \(id) \(lock)"
+    ) { row in
+      (state: try row.next(as: String.self), expiresAt: try row.next(as: Timestamp.self),
+        version: try row.next(as: Int.self))
+    }
+    guard let head else { return nil }
+    let lines = try await runner.query(
+      """
+      SELECT variant_id, quantity, fulfilled FROM reservation_lines
+      WHERE order_id = \(id) ORDER BY variant_id
+      """
+    ) { row in
+      (line: ReservationLine(variantId: try row.next(), quantity: try row.next()),
+        fulfilled: try row.next(as: Int.self))
+    }
+    guard let state = Reservation.State(rawValue: head.state) else {
+      throw PostgresError.invalid("a reservation is in the unknown state \(head.state)")
+    }
+    return Reservation(
+      orderID: id, state: state, expiresAt: head.expiresAt, lines: lines.map(\.line),
+      unitsFulfilled: lines.reduce(0) { $0 + $1.fulfilled }, version: head.version)
+  }
+
+  func insert(
+    _ id: OrderID, state: Reservation.State, lines: [ReservationLine], expiresAt: Timestamp
+  ) async throws -> Bool {
+    let inserted = try await runner.execute(
+      """
+      INSERT INTO reservations (order_id, state, expires_at, lines_hash)
+      VALUES (\(id), \(state.rawValue), \(expiresAt), \(Self.hash(lines)))
+      ON CONFLICT DO NOTHING
+      """)
+    guard inserted == 1 else { return false }
+    guard !lines.isEmpty else { return true }
+    let variants = lines.map(\.variantId)
+    let known: [Int] = try await runner.values(
+      "SELECT variant_id FROM stock WHERE variant_id = ANY(\(variants))")
+    let unknown = variants.filter { !known.contains($0) }
+    guard unknown.isEmpty else { throw ReservationError.unknownVariants(unknown) }
+    try await runner.execute(
+      """
+      INSERT INTO reservation_lines (order_id, variant_id, quantity)
+      SELECT \(id), line.variant, line.quantity
+      FROM unnest(\(variants), \(lines.map(\.quantity))) AS line (variant, quantity)
+      """)
+    return true
+  }
+
+  func take(_ lines: [ReservationLine]) async throws -> [Shortage] {
+    let wanted = Dictionary(uniqueKeysWithValues: lines.map { ($0.variantId, $0.quantity) })
+    let available = try await lock(lines)
+    let shortages = available.compactMap { level in
+      level.available < wanted[level.variantID] ?? 0
+        ? Shortage(
+          variantID: level.variantID, wanted: wanted[level.variantID] ?? 0,
+          available: level.available) : nil
+    }
+    guard shortages.isEmpty else { return shortages }
+    try await change(lines, sign: 1)
+    return []
+  }
+
+  func giveBack(_ lines: [ReservationLine]) async throws {
+    _ = try await lock(lines)
+    try await change(lines, sign: -1)
+  }
+
+  /// A multi-row UPDATE locks in the order of its plan, so the rows are locked first.
+  private func lock(
+    _ lines: [ReservationLine]
+  ) async throws -> [(variantID: Int, available: Int)] {
+    try await runner.query(
+      """
+      SELECT variant_id, on_hand - reserved FROM stock
+      WHERE variant_id = ANY(\(lines.map(\.variantId))) ORDER BY variant_id FOR UPDATE
+      """
+    ) { row in (variantID: try row.next(), available: try row.next()) }
+  }
+
+  private func change(_ lines: [ReservationLine], sign: Int) async throws {
+    let quantities = lines.map { $0.quantity * sign }
+    try await runner.execute(
+      """
+      UPDATE stock SET reserved = reserved + line.quantity, version = version + 1
+      FROM unnest(\(lines.map(\.variantId)), \(quantities)) AS line (variant, quantity)
+      WHERE stock.variant_id = line.variant
+      """)
+  }
+
+  func save(
+    _ reservation: Reservation, state: Reservation.State, expiresAt: Timestamp
+  ) async throws -> Reservation {
+    try await runner.execute(
+      """
+      UPDATE reservations SET state = \(state.rawValue), expires_at = \(expiresAt),
+        version = version + 1, updated_at = now()
+      WHERE order_id = \(reservation.orderID)
+      """)
+    var saved = reservation
+    saved.state = state
+    saved.expiresAt = expiresAt
+    saved.version += 1
+    if state != .refused {
+      struct Data: Encodable {
+        let orderId: OrderID
+        let lines: [ReservationLine]
+      }
+      try await outbox.append(
+        EventDraft(
+          type: "reservation.\(state.rawValue)", subject: "\(reservation.orderID)",
+          version: saved.version,
+          data: Data(orderId: reservation.orderID, lines: reservation.lines)),
+        in: runner)
+    }
+    return saved
+  }
+
+  private static func hash(_ lines: [ReservationLine]) -> [UInt8] {
+    let text = lines.map { "\($0.variantId):\($0.quantity)" }.joined(separator: ",")
+    return sha256(Array(text.utf8))
+  }
+}
+
+/// Frees holds whose time has run out.
+struct ReservationExpirer: Sendable {
+  static let batchMax = 100
+  static let interval: Duration = .seconds(5)
+
+  let database: Database
+  let outbox: Outbox
+
+  func run() async throws {
+    while true {
+      let due = try await database.values(
+        """
+        SELECT order_id FROM reservations WHERE state = 'held' AND expires_at <= now()
+        ORDER BY expires_at LIMIT \(Self.batchMax)
+        """, as: OrderID.self)
+      // One transaction each, so that this never holds two reservations' locks.
+      for id in due {
+        try await database.transaction { transaction in
+          try await ReservationService(
+            store: ReservationRepository(runner: transaction, outbox: outbox)
+          ).expire(id, now: .now())
+        }
+      }
+      if due.count < Self.batchMax { try await Task.sleep(for: Self.interval) }
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import Postgres
+import ServiceKit
+import SharedKernel
+
+/// The warehouse in PostgreSQL.
+struct StockRepository: StockStore {
+  let runner: any SQLRunner
+  let outbox: Outbox
+
+  func level(of variantID: Int) async throws -> StockLevel? {
+    try await runner.first(
+      """
+      SELECT variant_id, on_hand, reserved, low_at, version FROM stock
+      WHERE variant_id = \(variantID)
+      """, StockLevel.init(row:))
+  }
+
+  func lockedLevel(of variantID: Int) async throws -> StockLevel? {
+    try await runner.first(
+      """
+      SELECT variant_id, on_hand, reserved, low_at, version FROM stock
+      WHERE variant_id = \(variantID) FOR UPDATE
+      """, StockLevel.init(row:))
+  }
+
+  func move(
+    _ variantID: Int, by delta: Int, _ adjustment: StockAdjustment, actor: String
+  ) async throws -> StockMovement {
+    let version: Int? = try await runner.value(
+      """
+      UPDATE stock SET on_hand = on_hand + \(delta), version = version + 1
+      WHERE variant_id = \(variantID) RETURNING version
+      """)
+    let movement = try await runner.first(
+      """
+      INSERT INTO stock_movements (variant_id, delta, reason, note, ref_type, ref_id, actor)
+      VALUES (\(variantID), \(delta), \(adjustment.reason.rawValue), \(adjustment.note),
+        'adjustment', \(UUID128.v7().description), \(actor))
+      RETURNING id, variant_id, delta, reason, note, actor, at
+      """, StockMovement.init(row:))
+    guard let movement, let version else {
+      throw PostgresError.invalid("a locked stock row did not change")
+    }
+    struct Data: Encodable {
+      let variantId: Int
+      let delta: Int
+      let reason: String
+    }
+    try await outbox.append(
+      EventDraft(
+        type: "stock.adjusted", subject: "\(variantID)", version: version,
+        data: Data(variantId: variantID, delta: delta, reason: adjustment.reason.rawValue)),
+      in: runner)
+    return movement
+  }
+
+  func movements(of variantID: Int, _ page: PageRequest) async throws -> [StockMovement] {
+    let before = page.after.flatMap { Int64($0.parts[0]) } ?? Int64.max
+    return try await runner.query(
+      """
+      SELECT id, variant_id, delta, reason, note, actor, at FROM stock_movements
+      WHERE variant_id = \(variantID) AND id < \(before)
+      ORDER BY id DESC LIMIT \(page.limit + 1)
+      """, StockMovement.init(row:))
+  }
+}
+
+extension StockLevel {
+  fileprivate init(row: inout Row) throws {
+    self.init(
+      variantId: try row.next(), onHand: try row.next(), reserved: try row.next(),
+      lowStockAt: try row.next(), version: try row.next())
+  }
+}
+
+extension StockMovement {
+  fileprivate init(row: inout Row) throws {
+    id = try row.next()
+    variantId = try row.next()
+    delta = try row.next()
+    reason = try row.next()
+    note = try row.next()
+    actor = try row.next()
+    at = try row.next()
+  }
+}

@@ -1,0 +1,38 @@
+import Postgres
+import ServiceKit
+import SharedKernel
+
+/// Price and availability of many variants in one statement.
+struct VariantSnapshotRepository: Sendable {
+  let runner: any SQLRunner
+
+  func snapshots(_ query: VariantQuery) async throws -> [VariantSnapshot] {
+    try await runner.query(
+      """
+      SELECT v.id, p.id, v.id = p.default_variant_id,
+        (SELECT count(*) FROM variants all_v
+         WHERE all_v.product_id = p.id AND all_v.status = 'active'),
+        CASE WHEN v.id = p.default_variant_id THEN p.name ELSE p.name || ' ' || v.name END,
+        v.sku, CASE WHEN p.status = 'active' THEN v.status ELSE p.status END,
+        price.amount, s.on_hand - s.reserved
+      FROM variants v
+      JOIN products p ON p.id = v.product_id
+      JOIN stock s ON s.variant_id = v.id
+      LEFT JOIN variant_prices price
+        ON price.variant_id = v.id AND price.currency = \(query.currency)
+      WHERE v.id = ANY(\(query.ids))
+        OR p.id = ANY(\(query.productIDs)) AND v.id = p.default_variant_id
+      ORDER BY v.id
+      """
+    ) { row in
+      VariantSnapshot(
+        variantId: try row.next(), productId: try row.next(), isDefault: try row.next(),
+        variantCount: try row.next(), name: try row.next(), sku: try row.next(),
+        status: try row.next(),
+        money: try row.next(as: Int64?.self).map {
+          try Money(minorUnits: $0, currency: query.currency)
+        },
+        available: try row.next())
+    }
+  }
+}

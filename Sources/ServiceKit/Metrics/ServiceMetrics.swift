@@ -1,0 +1,73 @@
+import Metrics
+import Postgres
+import Resilience
+
+/// What every service measures besides its requests: breakers, retries, the pool, the process.
+enum ServiceMetrics {
+  static func make(peers: Peers, database: Database, kit: RequestKit) -> PrometheusMetrics {
+    let metrics = PrometheusMetrics()
+    metrics.collectProcess()
+    metrics.collect { text in
+      let pool = database.statistics
+      text.gauge(
+        "db_connections", help: "Open connections to the database.",
+        [
+          ([("lane", "read")], Double(pool.readConnections)),
+          ([("lane", "transaction")], Double(pool.transactionConnections)),
+        ])
+      text.gauge(
+        "db_leases", help: "Transactions and writes that hold a connection.",
+        [([], Double(pool.leased))])
+      text.gauge(
+        "db_waiters", help: "Transactions and writes that wait for a connection.",
+        [([], Double(pool.waiting))])
+      text.counter(
+        "requests_shed_total", help: "Requests turned away because too many were under way.",
+        [([], Double(kit.requestsShed))])
+    }
+    metrics.collect { [registry = peers.registry] text in
+      breakers(registry, into: &text)
+      text.counter(
+        "resilience4j_retry_calls_total", help: "Logical calls by how they ended.",
+        registry.retries.flatMap { retry -> [(labels: [(String, String)], value: Double)] in
+          let totals = retry.totals
+          return [
+            ("successful_without_retry", totals.successfulWithoutRetry),
+            ("successful_with_retry", totals.successfulWithRetry),
+            ("failed_without_retry", totals.failedWithoutRetry),
+            ("failed_with_retry", totals.failedWithRetry),
+          ].map { ([("name", retry.name), ("kind", $0.0)], Double($0.1)) }
+        })
+    }
+    return metrics
+  }
+
+  private static func breakers(_ registry: ResilienceRegistry, into text: inout PrometheusText) {
+    let snapshots = registry.circuitBreakers.map { ($0.name, $0.snapshot) }
+    text.gauge(
+      "resilience4j_circuitbreaker_state", help: "1 for the state that the breaker is in.",
+      snapshots.flatMap { name, snapshot in
+        CircuitBreaker.State.allCases.map {
+          ([("name", name), ("state", $0.rawValue)], snapshot.state == $0 ? 1 : 0)
+        }
+      })
+    text.gauge(
+      "resilience4j_circuitbreaker_failure_rate",
+      help: "Per cent of the window's calls; -1 while there are too few.",
+      snapshots.map { ([("name", $0.0)], $0.1.failureRate) })
+    text.counter(
+      "resilience4j_circuitbreaker_calls_total", help: "Attempts by what the breaker saw.",
+      snapshots.flatMap { name, snapshot -> [(labels: [(String, String)], value: Double)] in
+        let totals = snapshot.totals
+        return [
+          ("successful", totals.successful), ("failed", totals.failed),
+          ("ignored", totals.ignored), ("slow_successful", totals.slowSuccessful),
+          ("slow_failed", totals.slowFailed),
+        ].map { ([("name", name), ("kind", $0.0)], Double($0.1)) }
+      })
+    text.counter(
+      "resilience4j_circuitbreaker_not_permitted_calls_total",
+      help: "Attempts that the breaker refused.",
+      snapshots.map { ([("name", $0.0)], Double($0.1.totals.notPermitted)) })
+  }
+}

@@ -1,0 +1,95 @@
+import EventLoops
+import Resilience
+import SharedKernel
+import Synchronization
+
+/// Where one peer's instances are, as last heard, and which of them is next.
+///
+/// Heard from Consul while it answers; the last list is kept while it does not; the static table of
+/// the settings serves until the first list, and always with `DISCOVERY=static`.
+final class PeerEndpoints: Sendable {
+  enum Source: String, Encodable, Sendable {
+    case consul
+    case lastKnown = "last_known"
+    case fixed = "static"
+  }
+
+  /// How long a call waits for discovery's very first list.
+  static let firstListWait: Duration = .milliseconds(500)
+
+  let name: String
+  let balancer: Balancer
+
+  private struct State {
+    var endpoints: [EndpointKey] = []
+    var source: Source?
+    var index: UInt64 = 0
+    var heardAt: Timestamp?
+  }
+  private let state = Mutex(State())
+
+  init(name: String, fixed: [Settings.Peer]) {
+    self.name = name
+    balancer = Balancer(name: name)
+    if !fixed.isEmpty {
+      publish(
+        fixed.map { EndpointKey(id: "\(name)-\($0.host)-\($0.port)", host: $0.host, port: $0.port) },
+        source: .fixed, index: 0)
+    }
+  }
+
+  /// Takes a list from discovery.
+  func publish(_ endpoints: [EndpointKey], source: Source, index: UInt64) {
+    state.withLock {
+      $0 = State(endpoints: endpoints, source: source, index: index, heardAt: .now())
+    }
+    balancer.update(endpoints.map { (key: $0, weight: 1) })
+  }
+
+  /// Consul stopped answering: what is known stays in use.
+  func degrade() {
+    state.withLock { if $0.source == .consul { $0.source = .lastKnown } }
+  }
+
+  /// Consul answers again, and what is known is what it says.
+  func recover() {
+    state.withLock { if $0.source == .lastKnown { $0.source = .consul } }
+  }
+
+  /// Returns as soon as there is a list, or after a while without one.
+  nonisolated(nonsending) func waitForFirst(atMost limit: Duration) async throws {
+    guard state.withLock({ $0.source == nil }) else { return }
+    let end = ContinuousClock.now + min(limit, Self.firstListWait)
+    while state.withLock({ $0.source == nil }), .now < end {
+      try await Task.sleep(for: .milliseconds(10))
+    }
+  }
+
+  /// One entry of `GET /admin/discovery`.
+  struct View: Encodable, Sendable {
+    struct Instance: Encodable, Sendable {
+      let id: String
+      let address: String
+      let isEjected: Bool
+      let inFlight: Int
+      let latencyMs: Double
+    }
+    let service: String
+    let source: Source?
+    let consulIndex: UInt64
+    let ageMs: Int64?
+    let instances: [Instance]
+  }
+
+  var view: View {
+    let state = state.withLock { $0 }
+    return View(
+      service: name, source: state.source, consulIndex: state.index,
+      ageMs: state.heardAt.map { (Timestamp.now().microseconds - $0.microseconds) / 1000 },
+      instances: balancer.readings.map {
+        View.Instance(
+          id: $0.endpoint.id, address: "\($0.endpoint)", isEjected: $0.isEjected,
+          inFlight: $0.inFlight, latencyMs: $0.latency / .milliseconds(1))
+      })
+  }
+}

@@ -1,0 +1,165 @@
+import Consul
+package import EventLoops
+package import HTTPClient
+package import Logging
+import Resilience
+import SharedKernel
+import Synchronization
+
+/// The other services: one client for each, and this service's own place in discovery.
+package final class Peers: Sendable {
+  /// For what is no peer of ours; without a breaker or a balancer.
+  package let client: CurlClient
+  private let identity: ServiceIdentity
+  private let settings: Settings
+  private let signer: ServiceTokenSigner?
+  private let logger: Logger
+  private let consul: ConsulClient?
+  let registry = ResilienceRegistry()
+  private let pollRegistry = ResilienceRegistry()
+  private let clients = Mutex<[String: Known]>([:])
+  private let registration = Mutex<ConsulRegistration?>(nil)
+
+  private struct Known {
+    let client: UpstreamClient
+    let endpoints: PeerEndpoints
+  }
+
+  package init(
+    identity: ServiceIdentity, settings: Settings, group: EventLoopGroup,
+    signer: ServiceTokenSigner?, logger: Logger
+  ) throws {
+    self.identity = identity
+    self.settings = settings
+    self.signer = signer
+    self.logger = logger
+    client = CurlClient(group: group)
+    if settings.discovery == .consul {
+      let configuration = try ConsulConfiguration(environment: settings.consulEnvironment)
+      consul = ConsulClient(
+        configuration, http: CurlClient(group: group, tls: configuration.tls))
+    } else {
+      consul = nil
+    }
+  }
+
+  /// The peer of that name; the same object for the same name.
+  package func upstream(_ name: String) -> any Upstream {
+    clients.withLock { known in
+      if let found = known[name] { return found.client }
+      let endpoints = PeerEndpoints(name: name, fixed: settings.staticPeers[name] ?? [])
+      let made = UpstreamClient(
+        name: name, client: client, signer: signer, endpoints: endpoints, registry: registry,
+        pollRegistry: pollRegistry)
+      known[name] = Known(client: made, endpoints: endpoints)
+      return made
+    }
+  }
+
+  /// One watch of Consul for each peer known by now.
+  var workers: [Worker] {
+    guard let consul else { return [] }
+    return clients.withLock { $0.values.map(\.endpoints) }.map { endpoints in
+      let watch = ServiceWatch(service: endpoints.name, client: consul) { [logger] event in
+        Self.take(event, into: endpoints, logger)
+      }
+      return Worker("watch-\(endpoints.name)") { await watch.run() }
+    }
+  }
+
+  private static func take(
+    _ event: WatchEvent, into endpoints: PeerEndpoints, _ logger: Logger
+  ) {
+    let peer: Logger.Metadata = ["peer": "\(endpoints.name)"]
+    switch event {
+    case .endpoints(let list, let index):
+      endpoints.publish(
+        list.map { EndpointKey(id: $0.id, host: $0.host, port: $0.port) }, source: .consul,
+        index: index)
+      logger.info(
+        "a peer's instances changed",
+        metadata: peer.merging(["instances": "\(list.map(\.id))"]) { $1 })
+    case .degraded(let reason):
+      endpoints.degrade()
+      logger.warning(
+        "Consul does not answer; the last list stays in use",
+        metadata: peer.merging(["reason": "\(reason)"]) { $1 })
+    case .held:
+      endpoints.degrade()
+      logger.notice("Consul forgot a peer; the last list stays in use", metadata: peer)
+    case .recovered:
+      endpoints.recover()
+      logger.notice("Consul answers again", metadata: peer)
+    }
+  }
+
+  // MARK: This service's own place
+
+  /// Registers this instance once it is ready, and keeps it registered until cancelled.
+  func stayRegistered(port: UInt16, instance: String, readiness: Readiness) async {
+    guard let consul else { return }
+    do {
+      while await !readiness.isReady { try await Task.sleep(for: .milliseconds(100)) }
+      let host = settings.advertisedHost ?? ownAddress()
+      var service = ServiceRegistration(name: identity.name, host: host, port: port)
+      service.meta = ["version": Build.version, "protocol": "http", "instance": instance]
+      let registration = ConsulRegistration(service, client: consul) { [logger] event in
+        Self.log(event, logger)
+      }
+      self.registration.withLock { $0 = registration }
+      await registration.run()
+    } catch {
+      // Cancelled before it was ready: there is nothing to take back.
+    }
+  }
+
+  /// Takes this instance out of discovery, if it was there.
+  ///
+  /// - Returns: whether peers may still be sending here for a moment.
+  func deregister() async -> Bool {
+    guard let registration = registration.withLock({ $0 }) else { return false }
+    await registration.deregister()
+    return true
+  }
+
+  private static func log(_ event: RegistrationEvent, _ logger: Logger) {
+    switch event {
+    case .registered(let reason):
+      logger.notice("registered in Consul", metadata: ["reason": "\(reason.rawValue)"])
+    case .deregistered: logger.notice("deregistered from Consul")
+    case .lost: logger.notice("Consul forgot this instance")
+    case .yielded(let boot):
+      logger.error(
+        "a newer process has this instance's place in Consul", metadata: ["boot": "\(boot)"])
+    case .invisible:
+      logger.warning(
+        "registered, but the catalogue does not show it: check the ACL token and the datacenter")
+    case .failed(let error):
+      logger.warning("not registered in Consul yet", metadata: ["error": "\(error)"])
+    case .deregistrationFailed(let error):
+      logger.warning("not deregistered from Consul", metadata: ["error": "\(error)"])
+    }
+  }
+
+  // MARK: For the administrator
+
+  func breakers() -> [BreakerView] {
+    registry.circuitBreakers.map { BreakerView($0, target: $0.name) }
+      + pollRegistry.circuitBreakers.map { BreakerView($0, target: "\($0.name):feed") }
+  }
+
+  /// - Throws: `NotFound` for a peer that this service does not call.
+  func order(
+    _ state: CircuitBreaker.ManualState, of target: String
+  ) throws(NotFound) -> BreakerView {
+    guard let breaker = registry.circuitBreakers.first(where: { $0.name == target }) else {
+      throw NotFound("circuit breaker")
+    }
+    if state == .closed { breaker.reset() } else { breaker.transition(to: state) }
+    return BreakerView(breaker, target: target)
+  }
+
+  func discovery() -> [PeerEndpoints.View] {
+    clients.withLock { $0.values.map(\.endpoints) }.map(\.view).sorted { $0.service < $1.service }
+  }
+}

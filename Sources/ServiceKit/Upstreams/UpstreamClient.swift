@@ -1,0 +1,195 @@
+import HTTPClient
+import HTTPMessages
+import Resilience
+import SharedKernel
+import Synchronization
+
+/// Calls one peer: discovery's endpoints, balanced, under the policies of `Preset.http`, with a
+/// service token, the trace and the time that is left.
+final class UpstreamClient: Upstream {
+  /// What an attempt keeps of its time for the way back, so that the peer gives up first.
+  private static let hopReserve: Duration = .milliseconds(5)
+
+  let name: String
+  let balancer: Balancer
+  private let client: CurlClient
+  private let signer: ServiceTokenSigner?
+  private let endpoints: PeerEndpoints
+  let pipeline: ResiliencePipeline
+  private let pollPipeline: ResiliencePipeline
+
+  init(
+    name: String, client: CurlClient, signer: ServiceTokenSigner?, endpoints: PeerEndpoints,
+    registry: ResilienceRegistry, pollRegistry: ResilienceRegistry
+  ) {
+    self.name = name
+    self.client = client
+    self.signer = signer
+    self.endpoints = endpoints
+    balancer = endpoints.balancer
+    // The total is each call's own (`CallOptions.totalTimeout`).
+    var preset = Preset.http
+    preset.totalDeadline = nil
+    pipeline = registry.pipeline(name, preset: preset)
+    preset.bulkhead = nil
+    preset.circuitBreaker = .longPoll
+    pollPipeline = pollRegistry.pipeline(name, preset: preset)
+  }
+
+  func send(_ request: HTTPRequest, options: CallOptions) async throws -> HTTPResponse {
+    let now = MonotonicClock().now
+    let context = CallContext(
+      upstream: name, operation: request.method.rawValue,
+      idempotency: options.idempotency ?? request.method.idempotency,
+      deadline: Deadline(after: options.totalTimeout, from: now),
+      attemptTimeout: options.attemptTimeout)
+    var tried: [EndpointKey] = []
+    do {
+      return try await (options.isLongPoll ? pollPipeline : pipeline).execute(
+        context,
+        classify: { [balancer] result in
+          Self.outcome(of: result, hasOther: balancer.hasOther(than: tried))
+        }
+      ) { context in
+        try await self.attempt(request, context, &tried)
+      }
+    } catch {
+      throw try failure(for: error)
+    }
+  }
+
+  private nonisolated(nonsending) func attempt(
+    _ request: HTTPRequest, _ context: CallContext, _ tried: inout [EndpointKey]
+  ) async throws -> HTTPResponse {
+    try await endpoints.waitForFirst(atMost: context.attemptTimeout ?? .seconds(1))
+    guard let selection = balancer.select(avoiding: tried) else { throw NoEndpoints(name: name) }
+    tried.append(selection.endpoint)
+    let prepared = try await prepare(request, context, to: selection.endpoint)
+    let result: Result<HTTPResponse, any Error>
+    do {
+      result = .success(try await client.handle(prepared))
+    } catch {
+      result = .failure(error)
+    }
+    if !Task.isCancelled {
+      selection.finish(
+        Self.outcome(of: result, hasOther: false), attemptTimeout: context.attemptTimeout)
+    }
+    return try result.get()
+  }
+
+  private nonisolated(nonsending) func prepare(
+    _ request: HTTPRequest, _ context: CallContext, to endpoint: EndpointKey
+  ) async throws -> HTTPRequest {
+    var prepared = request
+    prepared.authority = "\(endpoint.host):\(endpoint.port)"
+    prepared.timeout = context.attemptTimeout
+    // libcurl repeats a request by itself when a reused connection dies.
+    prepared.sendsOnFreshConnection = context.idempotency == .unsafe
+    if let timeout = context.attemptTimeout {
+      let (seconds, attoseconds) = (timeout - Self.hopReserve).components
+      prepared.fields[.requestTimeout] = String(
+        max(0, seconds * 1000 + attoseconds / 1_000_000_000_000_000))
+    }
+    if context.attempt > 1 { prepared.fields["X-Request-Attempt"] = String(context.attempt) }
+    if let scope = RequestScope.current {
+      prepared.fields[.requestID] = scope.requestID
+      prepared.fields[.traceparent] = scope.trace.child().traceparent
+    }
+    if let signer {
+      let cached = signer.cachedToken(for: name)
+      let token: String
+      if let cached { token = cached } else { token = try await signer.token(for: name) }
+      prepared.fields[.authorization] = "Bearer \(token)"
+    }
+    return prepared
+  }
+
+  // MARK: What an answer means
+
+  private static func outcome(
+    of result: Result<HTTPResponse, any Error>, hasOther: Bool
+  ) -> Outcome {
+    switch result {
+    case .success(let response): outcome(of: response, hasOther: hasOther)
+    case .failure(let error as HTTPClientError): outcome(of: error, hasOther: hasOther)
+    case .failure(let error): Outcome.of(error)
+    }
+  }
+
+  private static func outcome(of response: HTTPResponse, hasOther: Bool) -> Outcome {
+    guard response.status.code >= 400 else { return .success }
+    let advice = ServerAdvice(
+      retryAfter: response.fields[.retryAfter].flatMap {
+        RetryAfter.parse($0, now: Timestamp.now().seconds)
+      },
+      pushback: response.fields["X-Retry-Pushback-Ms"].map(Pushback.init(header:)),
+      hasOtherEndpoint: hasOther)
+    return switch response.status.code {
+    case 408, 502, 504: .failure(.gatewayFailure, advice: advice)
+    case 425: .failure(.tooEarly, advice: advice)
+    case 429: .failure(.throttled, advice: advice)
+    case 503: .failure(.unavailable, advice: advice)
+    case 501, 505: .failure(.unsupported, advice: advice)
+    case 500...599: .failure(.serverError, advice: advice)
+    default: .success
+    }
+  }
+
+  private static func outcome(of error: HTTPClientError, hasOther: Bool) -> Outcome {
+    let advice = ServerAdvice(hasOtherEndpoint: hasOther)
+    return switch error {
+    case .notSent(.tooManyTransfers): .ignored
+    case .notSent, .timedOut(sent: false): .failure(.requestNotSent, advice: advice)
+    case .timedOut(sent: true): .failure(.attemptTimedOut, advice: advice)
+    case .maybeProcessed, .answerTooLarge: .failure(.maybeProcessed, advice: advice)
+    case .untrusted: .failure(.untrusted)
+    case .badRequest: .ignored
+    }
+  }
+
+  /// The error for the caller. Cancellation stays what it is.
+  private func failure(for error: any Error) throws -> UpstreamFailure {
+    switch error {
+    case is CancellationError: throw error
+    case let error as CallNotPermitted:
+      UpstreamFailure(
+        target: name, reason: .circuitOpen, cause: "\(error)",
+        retryAfter: error.retryAfter ?? .seconds(1))
+    case is DeadlineExceeded, HTTPClientError.timedOut:
+      UpstreamFailure(target: name, reason: .deadlineExceeded, cause: "\(error)")
+    default:
+      UpstreamFailure(
+        target: name, reason: .unavailable, cause: "\(error)", retryAfter: .seconds(1))
+    }
+  }
+}
+
+/// Discovery knows no instance of a peer.
+struct NoEndpoints: LocalRejection {
+  let name: String
+  var retryAfter: Duration? { .seconds(1) }
+}
+
+extension CircuitBreakerConfig {
+  /// As `.http`, but a poll that takes its time is not slow.
+  fileprivate static var longPoll: Self {
+    var settings = Self.http.settings
+    settings.slowCall = .never
+    do {
+      return try Checked(settings)
+    } catch {
+      preconditionFailure("leaving a rule out of the preset cannot make it invalid: \(error)")
+    }
+  }
+}
+
+extension HTTPMethod {
+  fileprivate var idempotency: Idempotency {
+    switch self {
+    case .get, .head, .options, .trace: .safe
+    case .put, .delete: .idempotent
+    case .post, .patch, .connect: .unsafe
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import CoreHTTP
+package import Postgres
+package import ServiceKit
+import SharedKernel
+import Synchronization
+
+/// The user service: accounts, sessions, and the keys that sign users' tokens.
+package struct UserApplication: ShopService {
+  package static let identity = ServiceIdentity(
+    name: "user-service", short: "user", schema: "users", port: 8083)
+  package static let migrations = userMigrations
+  package static let openAPI = PackageResources.openapi_yaml
+
+  private let context: ServiceContext
+  private let keys: SigningKeyRepository
+
+  package init(_ context: ServiceContext) {
+    self.context = context
+    keys = SigningKeyRepository(database: context.database, secrets: context.secrets)
+  }
+
+  package func addRoutes(to routes: inout Routes) {
+    let outbox = context.outbox
+    let users = UserRepository(runner: context.database, outbox: outbox)
+    UserRoutes(
+      service: UserService(store: users),
+      within: { UserService(store: UserRepository(runner: $0.transaction, outbox: outbox)) },
+      hashPassword: { try await PasswordHash.make(of: $0.text).text }
+    ).add(to: &routes)
+    let keys = keys
+    SessionRoutes(
+      service: SessionService(
+        users: users, store: SessionRepository(database: context.database),
+        cryptography: Cryptography(keys: keys)),
+      keySet: { try await keys.keySet() }
+    ).add(to: &routes)
+  }
+
+  package var userKeySet: (@Sendable () async throws -> [UInt8])? {
+    let keys = keys
+    return { try await keys.keySet() }
+  }
+
+  package var workers: [Worker] {
+    let sessions = SessionRepository(database: context.database)
+    let keys = keys
+    return [
+      Worker("signing-key") { _ = try await keys.current() },
+      Worker("login-attempt-purge") {
+        while true {
+          try await sessions.purge()
+          try await Task.sleep(for: .seconds(3600))
+        }
+      },
+    ]
+  }
+
+  package static func seed(_ database: Database, reset: Bool) async throws {
+    try await UserSeed(database: database).run(reset: reset)
+  }
+}
+
+/// libsodium and the key of the database, behind what the domain asks for.
+private final class Cryptography: SessionCryptography {
+  /// How long a key is used before the database is asked again for a newer one.
+  private static let keyAge: Duration = .seconds(60)
+
+  private let keys: SigningKeyRepository
+  private let signer = Mutex<(signer: UserTokenSigner, readAt: ContinuousClock.Instant)?>(nil)
+
+  init(keys: SigningKeyRepository) {
+    self.keys = keys
+  }
+
+  func isRight(_ password: String, for hash: String?) async throws -> Bool {
+    try await PasswordHash.verify(password, against: hash.map(PasswordHash.init(text:)))
+  }
+
+  func newRefreshToken() -> String { Base64URL.encode(randomBytes(32)) }
+
+  func hash(ofToken token: String) -> [UInt8] { sha256(Array(token.utf8)) }
+
+  func accessToken(
+    for user: User, session: UUID128
+  ) async throws -> (token: String, life: Duration) {
+    let token = try await currentSigner().sign(user: user.id, role: user.role, session: session)
+    return (token, UserTokenSigner.life)
+  }
+
+  private func currentSigner() async throws -> UserTokenSigner {
+    if let known = signer.withLock({ $0 }), known.readAt.duration(to: .now) < Self.keyAge {
+      return known.signer
+    }
+    let made = UserTokenSigner(key: try await keys.current())
+    signer.withLock { $0 = (made, .now) }
+    return made
+  }
+}

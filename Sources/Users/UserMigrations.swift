@@ -1,0 +1,50 @@
+import Postgres
+
+/// The users schema's history. Append only: an applied migration never changes.
+let userMigrations: [Migration] = [
+  Migration(
+    "0001-users",
+    """
+    CREATE TABLE users (
+      id uuid PRIMARY KEY,
+      email text NOT NULL CONSTRAINT users_email_key UNIQUE CHECK (email = lower(email)),
+      password_hash text NOT NULL,
+      name text NOT NULL,
+      role text NOT NULL CHECK (role IN ('customer', 'staff', 'admin')),
+      status text NOT NULL CHECK (status IN ('active', 'suspended', 'deleted')),
+      email_verified_at timestamptz,
+      locale text NOT NULL DEFAULT 'en',
+      version int NOT NULL DEFAULT 1,
+      created_at timestamptz NOT NULL DEFAULT now()
+    );
+    CREATE TABLE sessions (
+      id uuid PRIMARY KEY,
+      user_id uuid NOT NULL REFERENCES users,
+      refresh_sha256 bytea NOT NULL UNIQUE,
+      prev_sha256 bytea,
+      user_agent text,
+      created_at timestamptz NOT NULL DEFAULT now(),
+      expires_at timestamptz NOT NULL,
+      revoked_at timestamptz
+    );
+    CREATE INDEX sessions_user ON sessions (user_id);
+    CREATE INDEX sessions_previous ON sessions (prev_sha256) WHERE prev_sha256 IS NOT NULL;
+    CREATE TABLE login_attempts (
+      id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+      account text NOT NULL,
+      ip_prefix text NOT NULL,
+      at timestamptz NOT NULL DEFAULT now()
+    );
+    CREATE INDEX login_attempts_account ON login_attempts (account, at);
+    CREATE INDEX login_attempts_prefix ON login_attempts (ip_prefix, at);
+    CREATE TABLE signing_keys (
+      kid text PRIMARY KEY,
+      public bytea NOT NULL,
+      private bytea NOT NULL,
+      active_from timestamptz NOT NULL DEFAULT now(),
+      retired_at timestamptz
+    );
+    GRANT SELECT, INSERT, UPDATE ON users, sessions, signing_keys TO user_app;
+    GRANT SELECT, INSERT, DELETE ON login_attempts TO user_app;
+    """)
+]

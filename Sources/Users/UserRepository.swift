@@ -1,0 +1,82 @@
+import Postgres
+import ServiceKit
+import SharedKernel
+
+/// Accounts in PostgreSQL.
+struct UserRepository: UserStore {
+  let runner: any SQLRunner
+  let outbox: Outbox
+
+  static let columns: SQL =
+    "u.id, u.email, u.name, u.role, u.status, u.email_verified_at, u.locale, u.version, u.created_at"
+
+  func user(_ id: UserID) async throws -> User? {
+    try await runner.first(
+      "SELECT \(Self.columns) FROM users u WHERE u.id = \(id)", User.init(row:))
+  }
+
+  func users(_ page: PageRequest, role: Role?) async throws -> [User] {
+    let after = page.after.flatMap { UserID($0.parts[0]) } ?? UserID(UUID128(high: 0, low: 0))
+    return try await runner.query(
+      """
+      SELECT \(Self.columns) FROM users u
+      WHERE u.id > \(after) AND (\(role?.rawValue)::text IS NULL OR u.role = \(role?.rawValue))
+      ORDER BY u.id LIMIT \(page.limit + 1)
+      """, User.init(row:))
+  }
+
+  func credentials(of email: String) async throws -> Credentials? {
+    try await runner.first(
+      "SELECT \(Self.columns), u.password_hash FROM users u WHERE u.email = \(email)"
+    ) { row in
+      Credentials(user: try User(row: &row), passwordHash: try row.next())
+    }
+  }
+
+  func insert(
+    _ registration: Registration, id: UserID, passwordHash: String
+  ) async throws -> User {
+    do {
+      try await runner.execute(
+        """
+        INSERT INTO users (id, email, password_hash, name, role, status, locale)
+        VALUES (\(id), \(registration.email.text), \(passwordHash), \(registration.name),
+          'customer', 'active', \(registration.locale))
+        """)
+    } catch let error as PostgresError where error.isUniqueViolation("users_email_key") {
+      throw UserError.emailTaken
+    }
+    struct Data: Encodable {
+      let userId: UserID
+    }
+    try await outbox.append(
+      EventDraft(
+        type: "user.registered", subject: "\(id)", version: 1, data: Data(userId: id)), in: runner)
+    guard let user = try await user(id) else {
+      throw PostgresError.invalid("an inserted user is not there")
+    }
+    return user
+  }
+
+  func update(_ user: User) async throws -> Bool {
+    try await runner.execute(
+      """
+      UPDATE users SET name = \(user.name), locale = \(user.locale), version = version + 1
+      WHERE id = \(user.id) AND version = \(user.version)
+      """) == 1
+  }
+}
+
+extension User {
+  init(row: inout Row) throws {
+    id = try row.next()
+    email = try EmailAddress(try row.next())
+    name = try row.next()
+    role = Role(rawValue: try row.next()) ?? .customer
+    status = Status(rawValue: try row.next()) ?? .suspended
+    isEmailVerified = try row.next(as: Timestamp?.self) != nil
+    locale = try row.next()
+    version = try row.next()
+    createdAt = try row.next()
+  }
+}

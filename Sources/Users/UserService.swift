@@ -1,0 +1,56 @@
+import SharedKernel
+
+/// An account with what its password is checked against.
+struct Credentials: Sendable {
+  let user: User
+  let passwordHash: String
+}
+
+/// What accounts are kept in.
+protocol UserStore: Sendable {
+  func user(_ id: UserID) async throws -> User?
+  func users(_ page: PageRequest, role: Role?) async throws -> [User]
+  func credentials(of email: String) async throws -> Credentials?
+  /// - Throws: `UserError.emailTaken`.
+  func insert(_ registration: Registration, id: UserID, passwordHash: String) async throws -> User
+  /// Saves name and locale if the stored version is still the user's; false if it is not.
+  func update(_ user: User) async throws -> Bool
+}
+
+/// Accounts' use cases.
+struct UserService: Sendable {
+  let store: any UserStore
+
+  func user(_ id: UserID) async throws -> User {
+    guard let user = try await store.user(id), user.status != .deleted else {
+      throw NotFound("user")
+    }
+    return user
+  }
+
+  func users(_ page: PageRequest, role: Role?) async throws -> Page<User> {
+    Page(rows: try await store.users(page, role: role), limit: page.limit) {
+      Cursor([$0.id.description])
+    }
+  }
+
+  /// - Throws: `UserError.emailTaken`.
+  func register(_ registration: Registration, passwordHash: String) async throws -> User {
+    try await store.insert(registration, id: .new(), passwordHash: passwordHash)
+  }
+
+  /// - Throws: `ValidationFailure`; `UserError.changedMeanwhile`.
+  func rename(_ user: User, name: String?, locale: String?) async throws -> User {
+    var changed = user
+    if let name { changed.name = name }
+    if let locale { changed.locale = locale }
+    var validation = Validation()
+    validation.requireText(changed.name, "/name", length: 1...100)
+    validation.require(isLocale(changed.locale), "/locale", "invalid", "such as en or de-CH")
+    try validation.finish()
+    guard try await store.update(changed) else {
+      throw UserError.changedMeanwhile(currentVersion: user.version + 1)
+    }
+    return try await self.user(user.id)
+  }
+}

@@ -1,0 +1,3 @@
+import Notifications
+
+await NotificationApplication.main()

@@ -1,0 +1,3 @@
+import Orders
+
+await OrderApplication.main()

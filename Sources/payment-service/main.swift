@@ -1,0 +1,3 @@
+import Payments
+
+await PaymentApplication.main()

@@ -1,0 +1,3 @@
+import Products
+
+await ProductApplication.main()

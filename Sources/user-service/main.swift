@@ -1,0 +1,3 @@
+import Users
+
+await UserApplication.main()
