@@ -131,6 +131,12 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
       ]),
+    tests(
+      "PaymentsTests",
+      [
+        "Payments", "ServiceKit", "SharedKernel", "Postgres", "EventLoops", "HTTPMessages",
+        "CoreHTTP", "TestSupport", .product(name: "Logging", package: "swift-log"),
+      ]),
     tests("shopctlTests", ["shopctl", "TestSupport", "Postgres", "EventLoops"]),
   ]
 )

@@ -1,0 +1,115 @@
+import HTTPMessages
+import ServiceKit
+import SharedKernel
+
+/// The endpoints for customers, guests and staff.
+struct PaymentRoutes {
+  let payments: PaymentService
+  let ledger: @Sendable (LedgerFilter) async throws -> [AccountBalance]
+  let access: PaymentAccess
+  /// False outside of simulator mode.
+  let hasTestTokens: Bool
+
+  func add(to routes: inout Routes) {
+    routes.get("/payments", access: .customer) { try await list($0) }
+    routes.get("/payments/{id}", access: .optional) { try await show($0) }
+    routes.get("/payments/{id}/operations", access: .optional) { try await operations($0) }
+    routes.post("/payments/{id}/confirm", access: .optional) { try await confirm($0) }
+    routes.get("/ledger/trial-balance", access: .staff) { try await trialBalance($0) }
+    routes.get("/test-tokens", access: .anyone) { _ in try testTokens() }
+  }
+
+  private func list(_ call: Call) async throws -> HTTPResponse {
+    let query = try call.query(pageParameters.union(["orderId", "state", "from", "to"]))
+    var filter = PaymentFilter()
+    filter.userID = call.caller.isStaff ? nil : call.caller.userID
+    filter.orderID = try query.value("orderId")
+    filter.from = try query.value("from")
+    filter.to = try query.value("to")
+    if let state = query.text("state") {
+      guard let known = PaymentState(rawValue: state) else {
+        throw ValidationFailure("state", "invalid", "is not a state of a payment")
+      }
+      filter.state = known
+    }
+    let page = try await payments.store.payments(filter, page: try query.page())
+    return try .page(
+      Page(elements: page.elements.map { access.body(of: $0) }, next: page.next), of: call)
+  }
+
+  private func show(_ call: Call) async throws -> HTTPResponse {
+    let payment = try await visible(call)
+    if call.clientHas(version: payment.version) {
+      return .notModified(version: payment.version).adding(.cacheControl, "no-store")
+    }
+    return try .json(access.body(of: payment), version: payment.version)
+      .adding(.cacheControl, "no-store")
+  }
+
+  private func operations(_ call: Call) async throws -> HTTPResponse {
+    try .json(try await visible(call).operations.map(OperationBody.init))
+      .adding(.cacheControl, "no-store")
+  }
+
+  private func confirm(_ call: Call) async throws -> HTTPResponse {
+    struct Confirmation: Decodable {
+      enum Challenge: String, Decodable {
+        case approve, reject
+      }
+      let challenge: Challenge
+    }
+    try CardData.refuse(call.request.body)
+    let payment = try await visible(call)
+    let confirmation = try call.json(Confirmation.self)
+    let answer = try await payments.confirm(
+      payment.id, approve: confirmation.challenge == .approve)
+    return try .json(access.body(of: answer.payment), version: answer.payment.version)
+  }
+
+  /// The payment of the path, if the caller may see it.
+  ///
+  /// - Throws: `NotFound` also for someone else's, so that ids cannot be probed.
+  private func visible(_ call: Call) async throws -> Payment {
+    let payment = try await payments.existing(try call.parameter("id"))
+    guard access.allows(call.caller, token: call.accessToken, payment) else {
+      throw NotFound("payment")
+    }
+    return payment
+  }
+
+  private func trialBalance(_ call: Call) async throws -> HTTPResponse {
+    let query = try call.query(["paymentId", "from", "to", "currency"])
+    var filter = LedgerFilter()
+    filter.paymentID = try query.value("paymentId")
+    filter.from = try query.value("from")
+    filter.to = try query.value("to")
+    if let code = query.text("currency") {
+      guard let currency = Currency(code) else {
+        throw ValidationFailure("currency", "invalid", "is not a currency known here")
+      }
+      filter.currency = currency
+    }
+    return try .json(TrialBalanceBody(try await ledger(filter)))
+  }
+
+  private func testTokens() throws -> HTTPResponse {
+    struct TestToken: Encodable {
+      let token: String
+      let summary: String
+    }
+    guard hasTestTokens else { throw NotFound("resource") }
+    return try .json(
+      SimulatorToken.allCases.map { TestToken(token: $0.rawValue, summary: $0.summary) })
+  }
+}
+
+extension CardData {
+  /// - Throws: `PaymentError.cardData` if a card number seems to be in the body.
+  static func refuse(_ body: [UInt8]) throws(PaymentError) {
+    if appears(in: body) { throw .cardData }
+  }
+}
+
+extension PaymentError: RetryableFailure {
+  package var retryAfter: Duration? { self == .inProgress ? .seconds(1) : nil }
+}
