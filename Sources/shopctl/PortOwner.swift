@@ -44,21 +44,23 @@ struct PortOwner: Equatable, Sendable {
   }
 
   /// - Parameter command: the command line to add `--port` to in the advice.
-  /// - Throws: `Trouble` that names owner and way out for the first port that is taken.
+  /// - Throws: `Trouble` that names the owners of the ports that are taken, and the way out.
   static func require(free ports: Ports, names: [String], command: String) throws {
-    for name in names {
-      guard let owner = PortOwner.of(port: ports[name]) else { continue }
-      let port = ports[name]
+    let taken = names.compactMap { name in PortOwner.of(port: ports[name]).map { (name, $0) } }
+    guard let (name, owner) = taken.first else { return }
+    let port = ports[name]
+    let isStrangersAgent = name == "consul" && owner.command?.contains("consul") ?? false
+    if taken.count == 1 {
       let other = port < 55_000 ? port + 1000 : port - 1000
-      var trouble = Trouble(
+      throw Trouble(
         "port \(port) (\(name)) is in use by \(owner.description).",
+        evidence: isStrangersAgent
+          ? ["That agent is not this shop's own, so nothing is registered with it."] : [],
         next: ["Free it, or run: \(command) --port \(name)=\(other)"])
-      if name == "consul", owner.command?.contains("consul") ?? false {
-        trouble.evidence = [
-          "That agent is not this shop's own, so nothing is registered with it."
-        ]
-      }
-      throw trouble
     }
+    throw Trouble(
+      "\(taken.count) ports are in use.",
+      evidence: taken.map { "port \(ports[$0.0]) (\($0.0)) by \($0.1.description)" },
+      next: ["Free them, or shift all: ./shop up --ports-from \(port < 20000 ? 20000 : 30000)"])
   }
 }

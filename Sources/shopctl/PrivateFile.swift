@@ -55,7 +55,7 @@ struct StateLock: ~Copyable {
       let holder = String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self)
       close(descriptor)
       throw Trouble(
-        "another ./shop up, down or restart is at work here (pid \(holder.isEmpty ? "?" : holder)).",
+        "another ./shop up or down is at work here (pid \(holder.isEmpty ? "?" : holder)).",
         next: ["Wait for it to end, or end it: kill \(holder)"])
     }
     ftruncate(descriptor, 0)

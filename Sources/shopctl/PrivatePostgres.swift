@@ -37,6 +37,10 @@ struct PrivatePostgres: Sendable {
 
   static let superuser = "shop"
 
+  /// Room for six connections of each event loop of each service, and for people and tools.
+  static let connectionsMax =
+    ServiceEntry.all.count * 6 * max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN))) + 60
+
   /// Whether a cluster has been made in the data directory.
   var exists: Bool { FileManager.default.fileExists(atPath: dataPath + "/PG_VERSION") }
 
@@ -124,7 +128,7 @@ struct PrivatePostgres: Sendable {
     // No socket: the default folder is not writable for everyone, and a long path does not fit.
     let options =
       "-c listen_addresses=127.0.0.1 -c port=\(port) -c unix_socket_directories='' "
-      + "-c max_connections=200"
+      + "-c max_connections=\(Self.connectionsMax)"
     return try await ShortCommand.run(
       programs.path("pg_ctl"),
       ["-D", dataPath, "-w", "-t", "30", "-l", logPath, "-o", options, "start"],
