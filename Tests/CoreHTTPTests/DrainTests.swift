@@ -9,10 +9,11 @@ import Testing
   func inFlight() async throws {
     let group = EventLoopGroup(count: 2)
     let events = Events()
+    let (gate, opening) = AsyncStream.makeStream(of: Void.self)
     var router = testRoutes()
     router.on(.get, "/slow") { _, _ in
       events.add("begun")
-      try await EventLoop.current?.sleep(for: .milliseconds(150))
+      for await _ in gate {}
       return text("finished")
     }
     let server = HTTPServer(handler: router, group: group, port: 0)
@@ -29,10 +30,13 @@ import Testing
       return [answer.body, answer["Connection"] ?? "", try client.rest().text]
     }
     try await eventually { events.all.count == 2 }
-    await server.drain(within: .seconds(10))
+    async let drained: Void = server.drain(within: .seconds(10))
+    #expect(try await idle == "")
+    #expect(server.connectionCount == 1)
+    opening.finish()
+    await drained
     #expect(server.connectionCount == 0)
     #expect(try await busy == ["finished", "close", ""])
-    #expect(try await idle == "")
     await #expect(throws: TestClient.Failure.self) { try await withClient(of: server) { _ in } }
     group.stop()
   }
