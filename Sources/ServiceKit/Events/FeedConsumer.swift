@@ -1,4 +1,4 @@
-package import HTTPMessages
+import HTTPMessages
 package import Logging
 package import Postgres
 package import SharedKernel
@@ -13,6 +13,8 @@ package struct FeedEvent: Sendable {
   package let version: Int64
   package let time: Timestamp
   package let traceparent: String?
+  /// Whether this consumer was this far before: its offset was set back.
+  package let isReplay: Bool
   let payload: JSONValue
 
   /// The event's data, of which a consumer declares only what it reads.
@@ -80,6 +82,8 @@ package struct FeedConsumer: Sendable {
   /// Where this consumer stands, and the epoch that lets only the latest holder of the lease write.
   struct Place {
     var position: Int64
+    /// The furthest that this consumer had come before it took the lease.
+    let highPosition: Int64
     let epoch: Int64
   }
 
@@ -93,9 +97,12 @@ package struct FeedConsumer: Sendable {
         SET epoch = epoch + 1,
           lease_until = now() + make_interval(secs => \(Double(Self.lease.components.seconds)))
         WHERE source = \(source) AND lease_until <= now()
-        RETURNING position, epoch
+        RETURNING position, high_position, epoch
         """
-      ) { Place(position: try $0.next(), epoch: try $0.next()) }
+      ) { row in
+        Place(
+          position: try row.next(), highPosition: try row.next(), epoch: try row.next())
+      }
     }
   }
 
@@ -122,7 +129,7 @@ package struct FeedConsumer: Sendable {
     else {
       throw Problem(.dependencyUnavailable, "\(source)'s feed answered \(reply.status.code).")
     }
-    let events = try Self.events(in: reply.body)
+    let events = try Self.events(in: reply.body, seenUpTo: place.highPosition)
     if events.isEmpty, next == place.position { return try await renewLease(place) }
     do {
       let from = place.position
@@ -230,7 +237,9 @@ package struct FeedConsumer: Sendable {
     }
   }
 
-  private static func events(in body: [UInt8]) throws -> [FeedEvent] {
+  private static func events(
+    in body: [UInt8], seenUpTo highPosition: Int64
+  ) throws -> [FeedEvent] {
     guard case .array(let elements) = try JSONParser.parse(body) else {
       throw Problem(.dependencyUnavailable, "The feed's answer is no array.")
     }
@@ -247,7 +256,8 @@ package struct FeedConsumer: Sendable {
         if case .number(let text) = element["version"] { Int64(text) ?? 0 } else { 0 }
       return FeedEvent(
         id: id, type: shortType(type), subject: subject, position: position, version: version,
-        time: time, traceparent: element["traceparent"]?.textValue, payload: data)
+        time: time, traceparent: element["traceparent"]?.textValue,
+        isReplay: position <= highPosition, payload: data)
     }
   }
 

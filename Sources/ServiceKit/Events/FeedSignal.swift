@@ -1,4 +1,4 @@
-package import EventLoops
+import EventLoops
 import Synchronization
 
 /// Tells those who wait in this process that the feed may have moved. A hint: whoever waits also

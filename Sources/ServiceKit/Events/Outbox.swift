@@ -1,5 +1,5 @@
 package import Postgres
-package import SharedKernel
+import SharedKernel
 import Synchronization
 
 /// An event as an aggregate's change writes it.

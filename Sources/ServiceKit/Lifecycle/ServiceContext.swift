@@ -1,5 +1,4 @@
 package import EventLoops
-package import HTTPClient
 package import Logging
 package import Postgres
 

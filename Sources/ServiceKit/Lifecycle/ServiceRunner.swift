@@ -93,7 +93,7 @@ struct ServiceRunner<Service: ShopService> {
     let service = try await Service(context)
     let readiness = Readiness(
       database: database, migrations: Service.allMigrations, schema: identity.schema)
-    let verifier = keys.map { verifier(keys: $0, service, peers) }
+    let verifier = keys.map { self.verifier(keys: $0, service, peers) }
     let kit = RequestKit(
       storage: RequestStorage(database: database, fingerprint: { secrets.fingerprint($0) }),
       authenticate: authenticator(verifier), logger: logger)

@@ -58,7 +58,7 @@ struct DiscoveryStage: ServiceLifecycle.Service {
 
   func run() async throws {
     await withTaskGroup(of: Void.self) { group in
-      group.addTask { await 
+      group.addTask {
         await peers.stayRegistered(port: port, instance: instance, readiness: readiness)
       }
       // As above: told to stop, or cancelled.

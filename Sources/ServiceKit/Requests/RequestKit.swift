@@ -1,5 +1,5 @@
-package import CoreHTTP
-package import HTTPMessages
+import CoreHTTP
+import HTTPMessages
 package import Logging
 import Resilience
 package import SharedKernel
@@ -51,7 +51,7 @@ package final class RequestKit: Sendable {
       }
       let isCounted = try enter(request, rule)
       defer { if isCounted { running.subtract(1, ordering: .relaxed) } }
-      let deadline = Deadline(after: timeout, from: .now)
+      let deadline = Deadline(after: timeout, from: MonotonicClock().now)
       response = try await RequestScope.$current.withValue(scope) {
         try await Deadline.$current.withValue(deadline) {
           try await run(request, parameters, rule, requestID, handle)

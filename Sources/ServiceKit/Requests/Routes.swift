@@ -1,6 +1,6 @@
 package import CoreHTTP
 package import HTTPMessages
-package import SharedKernel
+import SharedKernel
 
 /// The routes of one service, each with who may call it and what it does with idempotency keys.
 ///

@@ -39,7 +39,7 @@ package struct IdempotencyStore: Sendable {
         var response: HTTPResponse
         do {
           // A refusal after the effect's first write must leave nothing but the key.
-          response = try await transaction.savepoint { try await effect(Work(transaction)) }
+          response = try await transaction.savepoint { _ in try await effect(Work(transaction)) }
         } catch let failure as any Failure where failure.isFinalOutcome {
           response = asProblem(failure)
         }

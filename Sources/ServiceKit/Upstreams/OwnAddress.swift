@@ -10,7 +10,7 @@ func ownAddress() -> String {
     guard let interface = entry?.pointee else { break }
     let flags = Int32(interface.ifa_flags)
     guard let address = interface.ifa_addr, address.pointee.sa_family == sa_family_t(AF_INET),
-      flags & Int32(IFF_UP.rawValue) != 0, flags & Int32(IFF_LOOPBACK.rawValue) == 0
+      flags & Int32(IFF_UP) != 0, flags & Int32(IFF_LOOPBACK) == 0
     else { continue }
     var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
     let status = getnameinfo(

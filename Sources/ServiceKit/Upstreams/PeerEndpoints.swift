@@ -30,7 +30,7 @@ final class PeerEndpoints: Sendable {
 
   init(name: String, fixed: [Settings.Peer]) {
     self.name = name
-    balancer = Balancer(name: name)
+    balancer = Balancer()
     if !fixed.isEmpty {
       publish(
         fixed.map { EndpointKey(id: "\(name)-\($0.host)-\($0.port)", host: $0.host, port: $0.port) },
