@@ -80,5 +80,11 @@ package func commonMigrations(appRole: String) -> [Migration] {
       );
       GRANT SELECT, INSERT ON audit_log TO \(appRole);
       """),
+    Migration(
+      "kit-0005-readiness",
+      """
+      -- A service tells by it whether its schema is up to date.
+      GRANT SELECT ON schema_migrations TO \(appRole);
+      """),
   ]
 }
