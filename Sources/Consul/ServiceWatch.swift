@@ -54,6 +54,7 @@ package final class ServiceWatch: Sendable {
     var backoff = ConsulBackoff()
     var random = SystemRandomNumberGenerator()
     var warnedAt: ContinuousClock.Instant?
+    var isHolding = false
     do {
       while true {
         try await Task.sleep(for: pacer.take(at: .now))
@@ -65,7 +66,10 @@ package final class ServiceWatch: Sendable {
           if warnedAt != nil { report(.recovered) }
           warnedAt = nil
           backoff.reset()
-          take(watch.received(answer.endpoints, index: answer.index, at: .now), answer.index)
+          let finding = watch.received(answer.endpoints, index: answer.index, at: .now)
+          if finding == .held, !isHolding { report(.held) }
+          isHolding = finding == .held
+          take(finding, index: answer.index)
         } catch let error as ConsulError {
           watch.failed()
           markHeld()
@@ -81,7 +85,7 @@ package final class ServiceWatch: Sendable {
     }
   }
 
-  private func take(_ finding: WatchState.Finding, _ index: UInt64) {
+  private func take(_ finding: WatchState.Finding, index: UInt64) {
     switch finding {
     case .changed(let endpoints):
       publish { snapshot in
@@ -98,7 +102,6 @@ package final class ServiceWatch: Sendable {
         snapshot.confirmedAt = .now
       }
     case .held:
-      if current.source != .held { report(.held) }
       markHeld()
     }
   }

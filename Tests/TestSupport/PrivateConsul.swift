@@ -27,6 +27,9 @@ package final class PrivateConsul: Sendable {
   /// - Throws: `Failure`
   package static func start() async throws -> PrivateConsul {
     try await blocking {
+      guard Program.isOnPath("consul") else {
+        throw Failure(description: "consul is needed: apt-get install consul")
+      }
       var last: any Error = Failure(description: "not tried")
       for _ in 1...attempts {
         // Somebody may take a port between its choice and its use.
@@ -68,6 +71,7 @@ package final class PrivateConsul: Sendable {
   private func launch() throws {
     // A name of its own for every start: only our child can answer with it.
     let node = "shop-\(String(UInt64.random(in: .min ... .max), radix: 36))"
+    mkdir(directory, 0o700)  // gone with the last agent; there already for the first
     let log = "\(directory)/log"
     let agent = """
       consul agent -dev -client=127.0.0.1 -bind=127.0.0.1 -node=\(node) -http-port=\(ports[0]) \
@@ -86,6 +90,7 @@ package final class PrivateConsul: Sendable {
         \(agent) </dev/null &
         child=$!
         read -r line
+        rm -rf \(directory)
         kill -9 $child
         """,
       ], input: ends[0], output: log)
@@ -98,12 +103,11 @@ package final class PrivateConsul: Sendable {
     while ContinuousClock.now < deadline {
       let identity = LoopbackHTTP.get("/v1/agent/self", port: ports[0]) ?? ""
       let leader = LoopbackHTTP.get("/v1/status/leader", port: ports[0]) ?? ""
-      if identity.contains("\"\(node)\""), leader.hasSuffix("\"127.0.0.1:\(ports[1])\"") { return }
+      if identity.contains("\"\(node)\""), leader.contains("\"127.0.0.1:\(ports[1])\"") { return }
       usleep(20_000)
     }
     throw Failure(
-      description: "no consul agent within \(Self.startedWithin) (apt-get install consul): "
-        + Program.tail(of: log))
+      description: "no consul agent within \(Self.startedWithin): \(Program.tail(of: log))")
   }
 
   private func kill() throws {
