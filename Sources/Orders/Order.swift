@@ -39,7 +39,7 @@ struct Order: Sendable {
 }
 
 /// When the money is taken: with the confirmation, or share by share as goods are shipped.
-enum CaptureMode: String, Codable, Sendable {
+enum CaptureMode: String, Codable, Sendable, CaseIterable {
   case automatic, manual
 }
 
@@ -81,13 +81,13 @@ struct PaymentFigures: Hashable, Sendable {
   let authorized: Int64
   let captured: Int64
   let refunded: Int64
-  /// Cancelled, declined or expired: no money can be taken any more.
-  let isClosed: Bool
+  /// Cancelled or expired: what was authorised has been let go.
+  let isVoided: Bool
   /// The payment's own version; 0 before it has told anything.
   let version: Int64
 
   static let unknown = PaymentFigures(
-    authorized: 0, captured: 0, refunded: 0, isClosed: false, version: 0)
+    authorized: 0, captured: 0, refunded: 0, isVoided: false, version: 0)
 }
 
 /// What a customer has to do before a payment can go on.

@@ -84,8 +84,8 @@ enum PaymentStatus: String, Codable, Sendable, CaseIterable {
         .partiallyRefunded
       } else if figures.captured > 0 {
         .captured
-      } else if figures.isClosed {
-        figures.authorized > 0 ? .voided : .none
+      } else if figures.isVoided {
+        .voided
       } else {
         figures.authorized > 0 ? .authorized : .none
       }

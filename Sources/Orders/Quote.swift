@@ -7,6 +7,8 @@ struct CatalogueVariant: Hashable, Sendable {
   let name: String
   let sku: String
   let isActive: Bool
+  /// Its product has no other, so that the product's id alone means this variant.
+  let isOnlyOne: Bool
   /// nil where it has no price in the currency that was asked for.
   let price: Money?
 }
@@ -31,11 +33,13 @@ struct Quote: Sendable {
     var seen: Set<Int> = []
     for (index, item) in request.items.enumerated() {
       let pointer = "/items/\(index)"
-      let matches = variants.filter { item.wanted.matches($0) && $0.isActive }
-      switch (matches.first, matches.count) {
-      case (nil, _):
+      switch variants.first(where: { item.wanted.matches($0) && $0.isActive }) {
+      case nil:
         validation.require(false, pointer, "unknown", "is not for sale")
-      case (let variant?, 1):
+      case let variant? where item.isAmbiguous(variant):
+        validation.require(
+          false, pointer, "several_variants", "comes in several variants: send a variantId")
+      case let variant?:
         validation.require(
           seen.insert(variant.variantID).inserted, pointer, "duplicate",
           "is the same as an earlier item")
@@ -45,9 +49,6 @@ struct Quote: Sendable {
           validation.require(
             false, pointer, "not_priced", "has no price in \(request.currency)")
         }
-      case (_?, _):
-        validation.require(
-          false, pointer, "several_variants", "comes in several variants: send a variantId")
       }
     }
     try validation.finish()
@@ -61,6 +62,12 @@ struct Quote: Sendable {
     if let expected = request.expectedTotal, expected != totals.total {
       throw OrderError.priceChanged(expected: expected, actual: totals.total)
     }
+  }
+}
+
+extension OrderRequest.Item {
+  fileprivate func isAmbiguous(_ variant: CatalogueVariant) -> Bool {
+    if case .product = wanted { !variant.isOnlyOne } else { false }
   }
 }
 

@@ -23,6 +23,8 @@ struct SagaLease: Sendable {
   var isParked: Bool
   /// nil for a saga that never gives up.
   var deadline: Timestamp?
+  /// The trace of the request that began it.
+  let traceparent: String?
 
   /// The decisions from where the saga stands.
   var saga: CheckoutSaga {
@@ -51,6 +53,9 @@ struct SagaInput: Codable, Sendable {
   let paymentToken: String
   let captureId: ID<SagaInput>
   let lines: [Line]
+
+  /// For a saga that only goes back, whose calls need ids alone.
+  static var empty: SagaInput { SagaInput(paymentToken: "", captureId: .new(), lines: []) }
 }
 
 /// What came of one call to a peer, with all that it told.

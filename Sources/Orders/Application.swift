@@ -1,0 +1,72 @@
+import CoreHTTP
+import Logging
+package import Postgres
+package import ServiceKit
+import SharedKernel
+
+/// The order service: the composition root.
+package struct OrderApplication: ShopService {
+  package static let identity = ServiceIdentity(
+    name: "order-service", short: "order", schema: "orders", port: 8082)
+  package static let migrations = orderMigrations
+  package static let openAPI = PackageResources.openapi_yaml
+
+  private let context: ServiceContext
+  private let runner: CheckoutRunner
+  private let orders: OrderService
+
+  package init(_ context: ServiceContext) async throws {
+    let settings = try context.settings.reading { OrderSettings(&$0) }
+    let product = ProductClient(upstream: context.upstream("product-service"))
+    let payment = PaymentClient(upstream: context.upstream("payment-service"))
+    self.context = context
+    runner = CheckoutRunner(
+      store: SagaRepository(database: context.database, outbox: context.outbox),
+      stock: product, payments: payment, timings: settings.timings)
+    orders = OrderService(
+      store: OrderRepository(database: context.database, outbox: context.outbox),
+      catalogue: product, checkout: runner, captureMode: settings.captureMode)
+  }
+
+  package func addRoutes(to routes: inout Routes) {
+    OrderRoutes(orders: orders, secrets: context.secrets).add(to: &routes)
+    SagaRoutes(sagas: SagaOverviewRepository(database: context.database)).add(to: &routes)
+  }
+
+  package var workers: [Worker] {
+    let logger = context.logger
+    let checkout = CheckoutWorker(runner: runner) { lease, error in
+      logger.warning(
+        "a saga could not be run on; its lease ends by itself",
+        metadata: ["orderId": "\(lease.order.id)", "error": "\(error)"])
+    }
+    let feed = PaymentFeed()
+    return [
+      Worker("checkout") { try await checkout.run() },
+      context.consumer(of: "payment-service", types: PaymentFeed.types) { event, transaction in
+        try await feed.apply(event, in: transaction)
+      },
+    ]
+  }
+
+  package var invariants: [Invariant] { orderInvariants }
+}
+
+/// The settings that only this service has.
+private struct OrderSettings {
+  /// CAPTURE_MODE, kept with each order.
+  let captureMode: CaptureMode
+  /// CHECKOUT_DEADLINE, PAYMENT_WAIT, ...: fault drills shorten them.
+  var timings = CheckoutTimings()
+
+  init(_ reader: inout SettingsReader) {
+    captureMode = reader.choice("CAPTURE_MODE", default: .automatic)
+    timings.checkout = reader.duration("CHECKOUT_DEADLINE", default: timings.checkout)
+    timings.hold = reader.duration("CHECKOUT_HOLD", default: timings.hold)
+    timings.paymentWait = reader.duration("PAYMENT_WAIT", default: timings.paymentWait)
+    timings.afterPayment = reader.duration("PAYMENT_WAIT_MARGIN", default: timings.afterPayment)
+    timings.extendedHold = reader.duration("PAYMENT_WAIT_HOLD", default: timings.extendedHold)
+    timings.waitingPace = reader.duration("PAYMENT_WAIT_PACE", default: timings.waitingPace)
+    timings.parkAfter = reader.duration("SAGA_PARK_AFTER", default: timings.parkAfter)
+  }
+}

@@ -1,0 +1,290 @@
+import Postgres
+import ServiceKit
+import SharedKernel
+
+/// Orders in the schema `orders`.
+///
+/// Whoever changes an order and its saga in one transaction locks the order's row first.
+struct OrderRepository: OrderStore {
+  let database: Database
+  let outbox: Outbox
+
+  // MARK: Reading
+
+  func order(_ id: OrderID) async throws -> Order? {
+    try await read("WHERE o.id = \(id)").first
+  }
+
+  func orders(_ filter: OrderFilter, _ page: PageRequest) async throws -> Page<Order> {
+    var conditions: [SQL] = ["true"]
+    if let userID = filter.userID { conditions.append("o.user_id = \(userID)") }
+    if let state = filter.state { conditions.append("o.state = \(state)") }
+    if let from = filter.from { conditions.append("o.created_at >= \(from)") }
+    if let to = filter.to { conditions.append("o.created_at < \(to)") }
+    if let email = filter.email { conditions.append("o.email = \(email)") }
+    if let number = filter.number { conditions.append("o.number = \(number)") }
+    if let attention = filter.needsAttention { conditions.append("o.attention = \(attention)") }
+    if let status = filter.paymentStatus { conditions.append(Self.condition(status)) }
+    if let after = page.after { conditions.append(try Self.condition(after, filter)) }
+    let order: SQL =
+      filter.isOldestFirst
+      ? "ORDER BY o.created_at, o.id" : "ORDER BY o.created_at DESC, o.id DESC"
+    let rows = try await read(
+      "WHERE \(SQL.joined(conditions, separator: " AND ")) \(order) LIMIT \(page.limit + 1)")
+    return Page(rows: rows, limit: page.limit) { order in
+      Cursor(["\(order.createdAt.microseconds)", "\(order.id)"])
+    }
+  }
+
+  private static func condition(_ after: Cursor, _ filter: OrderFilter) throws -> SQL {
+    guard after.parts.count == 2, let microseconds = Int64(after.parts[0]),
+      let id = OrderID(after.parts[1])
+    else { throw ValidationFailure("cursor", "invalid", "is not a cursor of this list") }
+    let at = Timestamp(microseconds: microseconds)
+    return filter.isOldestFirst
+      ? "(o.created_at, o.id) > (\(at), \(id))" : "(o.created_at, o.id) < (\(at), \(id))"
+  }
+
+  /// As `PaymentStatus.init` derives it.
+  private static func condition(_ status: PaymentStatus) -> SQL {
+    switch status {
+    case .none: "(o.authorized = 0 AND o.captured = 0 AND NOT o.payment_voided)"
+    case .authorized: "(o.authorized > 0 AND o.captured = 0 AND NOT o.payment_voided)"
+    case .captured: "(o.captured > 0 AND o.refunded = 0)"
+    case .partiallyRefunded: "(o.refunded > 0 AND o.refunded < o.captured)"
+    case .refunded: "(o.captured > 0 AND o.refunded = o.captured)"
+    case .voided: "(o.captured = 0 AND o.payment_voided)"
+    }
+  }
+
+  /// The orders of one statement, with their lines and addresses.
+  private func read(_ selection: SQL) async throws -> [Order] {
+    let heads = try await database.query(
+      """
+      SELECT o.id, o.number, o.state, o.user_id, o.email, o.locale, o.note, o.capture_mode,
+        o.currency, o.subtotal, o.discount, o.shipping, o.tax, o.tax_added, o.payment_id,
+        o.authorized, o.captured, o.refunded, o.payment_voided, o.payment_version,
+        CASE WHEN o.state = 'awaiting_payment' THEN s.next_action END, o.cancel_reason,
+        o.decline_code, o.shortages, o.cancel_requested, o.attention, o.version, o.created_at
+      FROM orders o LEFT JOIN sagas s ON s.order_id = o.id AND s.state = 'running'
+      \(selection)
+      """, OrderHead.init)
+    if heads.isEmpty { return [] }
+    let ids = heads.map(\.id)
+    async let lines = database.query(
+      """
+      SELECT l.order_id, l.id, l.variant_id, l.product_id, l.name, l.sku, o.currency,
+        l.unit_amount, l.quantity, l.discount, l.tax, l.total, l.shipped, l.refunded_qty
+      FROM order_lines l JOIN orders o ON o.id = l.order_id
+      WHERE l.order_id = ANY(\(ids)) ORDER BY l.order_id, l.position
+      """
+    ) { (try $0.next(as: OrderID.self), try OrderLine(&$0)) }
+    async let addresses = database.query(
+      """
+      SELECT order_id, kind, name, line1, line2, city, region, postal_code, country, phone
+      FROM order_addresses WHERE order_id = ANY(\(ids))
+      """
+    ) { (try $0.next(as: OrderID.self), try $0.next(as: String.self), try PostalAddress(&$0)) }
+    let linesOf = Dictionary(grouping: try await lines) { $0.0 }
+    let addressesOf = Dictionary(grouping: try await addresses) { $0.0 }
+    return try heads.map { head in
+      let addresses = addressesOf[head.id, default: []]
+      return try head.order(
+        lines: linesOf[head.id, default: []].map(\.1),
+        shipping: addresses.first { $0.1 == "shipping" }?.2,
+        billing: addresses.first { $0.1 == "billing" }?.2)
+    }
+  }
+
+  func history(of id: OrderID) async throws -> [HistoryEntry]? {
+    let entries = try await database.query(
+      """
+      SELECT at, from_state, to_state, actor, reason FROM order_history
+      WHERE order_id = \(id) ORDER BY id
+      """
+    ) {
+      HistoryEntry(
+        at: try $0.next(), from: try $0.next(), to: try $0.next(), actor: try $0.next(),
+        reason: try $0.next())
+    }
+    // Every order's history begins with its acceptance.
+    return entries.isEmpty ? nil : entries
+  }
+
+  func placed(principal: String, key: String) async throws -> PlacedOrder? {
+    try await database.first(
+      "SELECT id, fingerprint FROM orders WHERE principal = \(principal) AND idem_key = \(key)"
+    ) { PlacedOrder(id: try $0.next(), fingerprint: try $0.next()) }
+  }
+
+  // MARK: Accepting (T0)
+
+  func accept(_ new: NewOrder) async throws -> Acceptance {
+    let accepted: SagaLease? = try await database.transaction { transaction in
+      let id = OrderID.new()
+      let order = CheckoutOrder(
+        id: id, userID: new.userID, total: new.quote.totals.total, captureMode: new.captureMode,
+        paymentID: .new())
+      let input = SagaInput(
+        paymentToken: new.request.paymentToken, captureId: .new(),
+        lines: new.quote.lines.map {
+          SagaInput.Line(variantId: $0.variant.variantID, quantity: $0.quantity)
+        })
+      let saga = ID<SagaLease>.new()
+      let number = try await transaction.value(
+        try acceptStatement(new, order, saga, input), as: Int64.self)
+      guard let number else { return nil }
+      try await outbox.append(
+        EventDraft(
+          type: "order.created", subject: "\(id)", version: 1,
+          data: OrderEvent(
+            orderId: id, number: number, state: .pending, version: 1, userId: new.userID,
+            paymentId: order.paymentID, total: order.total, captured: 0, refunded: 0,
+            cancelReason: nil, declineCode: nil)), in: transaction)
+      return SagaLease(
+        id: saga, kind: .checkout, epoch: 1, order: order, input: input, step: .hold,
+        orderState: .pending, cancelRequested: false, attempts: 0,
+        progressedAt: new.acceptedAt, isParked: false, deadline: new.deadline,
+        traceparent: RequestScope.current?.trace.traceparent)
+    }
+    if let accepted { return .accepted(accepted) }
+    guard let placed = try await placed(principal: new.key.principal, key: new.key.key) else {
+      // Orders are never deleted.
+      throw PostgresError.invalid("an order's key is taken, but not by an order")
+    }
+    return .existing(placed)
+  }
+
+  /// One statement for all rows, since each round trip would hold the transaction open longer. No row
+  /// comes back if the key is taken: waits for one who is just taking it.
+  private func acceptStatement(
+    _ new: NewOrder, _ order: CheckoutOrder, _ saga: ID<SagaLease>, _ input: SagaInput
+  ) throws -> SQL {
+    let totals = new.quote.totals
+    let lines = new.quote.lines
+    let shipping = new.request.shippingAddress
+    let billing = new.request.billingAddress
+    let trace = RequestScope.current?.trace.traceparent
+    let order: SQL = """
+      WITH accepted AS (
+        INSERT INTO orders (id, principal, idem_key, fingerprint, capture_mode, user_id, email,
+          note, currency, subtotal, discount, shipping, tax, tax_added, total, payment_id, state)
+        VALUES (\(order.id), \(new.key.principal), \(new.key.key), \(new.key.fingerprint),
+          \(order.captureMode), \(order.userID), \(new.request.email), \(new.request.note),
+          \(totals.total.currency), \(totals.subtotal.minorUnits), \(totals.discount.minorUnits),
+          \(totals.shipping.minorUnits), \(totals.tax.minorUnits), \(totals.taxAdded.minorUnits),
+          \(totals.total.minorUnits), \(order.paymentID), 'pending')
+        ON CONFLICT ON CONSTRAINT orders_key DO NOTHING
+        RETURNING id, number
+      )
+      """
+    let parts: SQL = """
+      , lines AS (
+        INSERT INTO order_lines (id, order_id, position, variant_id, product_id, name, sku,
+          unit_amount, quantity, total)
+        SELECT l.id, accepted.id, l.position - 1, l.variant_id, l.product_id, l.name, l.sku,
+          l.unit_amount, l.quantity, l.unit_amount * l.quantity
+        FROM accepted, unnest(\(lines.map { _ in ID<OrderLine>.new() }),
+          \(lines.map { $0.variant.variantID }), \(lines.map { $0.variant.productID }),
+          \(lines.map { $0.variant.name }), \(lines.map { $0.variant.sku }),
+          \(lines.map { $0.unitPrice.minorUnits }), \(lines.map { Int32($0.quantity) })
+        ) WITH ORDINALITY
+          AS l (id, variant_id, product_id, name, sku, unit_amount, quantity, position)
+      ), shipping_address AS (
+        INSERT INTO order_addresses (order_id, kind, name, line1, line2, city, region,
+          postal_code, country, phone)
+        SELECT id, 'shipping', \(shipping.name), \(shipping.line1), \(shipping.line2),
+          \(shipping.city), \(shipping.region), \(shipping.postalCode), \(shipping.country),
+          \(shipping.phone)
+        FROM accepted
+      ), billing_address AS (
+        INSERT INTO order_addresses (order_id, kind, name, line1, line2, city, region,
+          postal_code, country, phone)
+        SELECT id, 'billing', \(billing?.name), \(billing?.line1), \(billing?.line2),
+          \(billing?.city), \(billing?.region), \(billing?.postalCode), \(billing?.country),
+          \(billing?.phone)
+        FROM accepted WHERE \(billing != nil)
+      ), told AS (
+        INSERT INTO order_history (order_id, to_state, actor)
+        SELECT id, 'pending', \(new.userID.map { "user:\($0)" } ?? "anon") FROM accepted
+      )
+      """
+    let json = JSONText(try JSONEncoding.encode(input))
+    let begun: SQL = """
+      , begun AS (
+        INSERT INTO sagas (id, kind, ref_id, order_id, step, direction, deadline, input,
+          traceparent, lease_until)
+        SELECT \(saga), 'checkout', id, id, \(CheckoutSaga.Step.hold), 'forward',
+          \(new.deadline), \(json), \(trace), now() + \(seconds(new.lease))
+        FROM accepted
+      )
+      SELECT number FROM accepted
+      """
+    return order + parts + begun
+  }
+
+  // MARK: Cancelling
+
+  func cancel(_ id: OrderID, _ request: CancelRequest) async throws {
+    try await database.transaction { transaction in
+      let state: OrderState? = try await transaction.value(
+        "SELECT state FROM orders WHERE id = \(id) FOR UPDATE")
+      switch state {
+      case nil:
+        throw NotFound("order")
+      case .pending, .awaitingPayment:
+        try await transaction.execute(
+          """
+          UPDATE orders SET cancel_requested = true, cancel_note = \(request.reason),
+            version = version + 1
+          WHERE id = \(id) AND NOT cancel_requested
+          """)
+        try await transaction.execute(
+          """
+          UPDATE sagas SET woken = true, next_run_at = now()
+          WHERE order_id = \(id) AND state = 'running'
+          """)
+      case .cancelling, .cancelled:
+        return
+      case .confirmed:
+        try await beginCancelling(id, request, in: transaction)
+      case .partiallyShipped?, .shipped?, .delivered?:
+        throw OrderError.invalidTransition(from: state ?? .shipped, to: .cancelling)
+      }
+    }
+  }
+
+  /// Transition 7: the saga of kind `cancel` goes the way back that checkout would have gone.
+  private func beginCancelling(
+    _ id: OrderID, _ request: CancelRequest, in transaction: Transaction
+  ) async throws {
+    let running = try await transaction.value(
+      "SELECT count(*) FROM sagas WHERE order_id = \(id) AND state = 'running'", as: Int.self)
+    guard running == 0 else { throw OrderError.operationInProgress }
+    let moved = try await transaction.first(
+      """
+      UPDATE orders SET state = \(OrderTransition.cancel.to), cancel_requested = true,
+        cancel_note = \(request.reason), cancel_reason = \(CancelReason.requested),
+        version = version + 1
+      WHERE id = \(id) AND state = \(OrderState.confirmed)
+      RETURNING \(MovedOrder.columns)
+      """, MovedOrder.init)
+    guard let moved else { return }
+    let first: CheckoutSaga.Step = moved.total.minorUnits > 0 ? .cancelPayment : .releaseHold
+    try await transaction.execute(
+      """
+      INSERT INTO sagas (id, kind, ref_id, order_id, step, direction, input, traceparent)
+      VALUES (\(ID<SagaLease>.new()), 'cancel', \(id), \(id), \(first), 'backward',
+        \(JSONText(try JSONEncoding.encode(SagaInput.empty))),
+        \(RequestScope.current?.trace.traceparent))
+      """)
+    try await transaction.execute(
+      """
+      INSERT INTO order_history (order_id, from_state, to_state, actor, reason)
+      VALUES (\(id), \(OrderState.confirmed), \(moved.state), \(request.actor),
+        \(request.reason))
+      """)
+    try await outbox.append(
+      try moved.event("order.cancellation_requested"), in: transaction)
+  }
+}

@@ -1,0 +1,170 @@
+import CoreHTTP
+import HTTPMessages
+import ServiceKit
+import SharedKernel
+
+/// Orders over HTTP.
+struct OrderRoutes: Sendable {
+  static let waitStandard: Duration = .seconds(5)
+  private static let tokenKind = "order"
+
+  let orders: OrderService
+  let secrets: ServiceSecrets
+
+  func add(to routes: inout Routes) {
+    routes.post("/orders", access: .optional, key: .optional) { try await place($0) }
+    routes.get("/orders", access: .customer) { try await list($0) }
+    routes.get("/orders/{id}", access: .optional) { try await one($0) }
+    routes.get("/orders/{id}/history", access: .optional) { try await history($0) }
+    routes.post("/orders/{id}/cancel", access: .optional) { try await cancel($0) }
+    routes.get("/internal/orders/{id}", access: .services(["notification-service"])) { call in
+      try .json(OrderView(try await orders.order(call.parameter("id"))))
+    }
+  }
+
+  // MARK: Buying
+
+  private func place(_ call: Call) async throws -> HTTPResponse {
+    let body: PlaceOrder = try call.json()
+    let userID = call.caller.userID
+    let key = OrderKey(
+      principal: call.principal, key: call.idempotencyKey ?? UUID128.v7().description,
+      fingerprint: call.fingerprint)
+    let placement = try await orders.place(
+      OrderRequest(body, isGuest: userID == nil), by: userID, key,
+      wait: call.waitPreference(standard: Self.waitStandard))
+    let response = try answer(placement.order, call)
+    return placement.isReplay ? response.adding("Idempotent-Replayed", "true") : response
+  }
+
+  private func answer(_ order: Order, _ call: Call) throws -> HTTPResponse {
+    switch CheckoutOutcome(order) {
+    case .confirmed: try located(order, .created)
+    case .running: try located(order, .accepted).adding(.retryAfter, "1")
+    case .cancelled: try located(order, .ok)
+    case .failed(let error):
+      .problem(error, instance: call.request.path, requestID: call.requestID)
+    }
+  }
+
+  private func located(_ order: Order, _ status: HTTPStatus) throws -> HTTPResponse {
+    let token =
+      order.userID == nil
+      ? secrets.accessToken(kind: Self.tokenKind, id: order.id.description) : nil
+    return try HTTPResponse.json(
+      OrderView(order, accessToken: token), status: status, version: Int(order.version)
+    ).adding(.location, "/orders/\(order.id)")
+  }
+
+  // MARK: Looking
+
+  private func list(_ call: Call) async throws -> HTTPResponse {
+    let query = try call.query(
+      pageParameters.union([
+        "state", "paymentStatus", "from", "to", "email", "number", "attention", "sort",
+      ]))
+    var filter = OrderFilter()
+    filter.userID = call.caller.isStaff ? nil : call.caller.userID
+    filter.state = try query.choice("state")
+    filter.paymentStatus = try query.choice("paymentStatus")
+    filter.from = try query.value("from")
+    filter.to = try query.value("to")
+    filter.number = try query.value("number")
+    filter.needsAttention = try query.value("attention")
+    filter.email = query.text("email")
+    if filter.email != nil && !call.caller.isStaff {
+      throw ValidationFailure("email", "staff_only", "is for staff")
+    }
+    switch query.text("sort") {
+    case nil, "-createdAt": filter.isOldestFirst = false
+    case "createdAt": filter.isOldestFirst = true
+    default: throw ValidationFailure("sort", "invalid", "must be createdAt or -createdAt")
+    }
+    let page = try await orders.orders(filter, query.page())
+    return try .page(
+      Page(elements: page.elements.map { OrderView($0) }, next: page.next), of: call)
+  }
+
+  private func one(_ call: Call) async throws -> HTTPResponse {
+    var order = try await visible(call)
+    let wait = call.waitPreference(standard: .zero)
+    if wait > .zero, !call.hasCondition || call.clientHas(version: Int(order.version)) {
+      order = try await orders.order(
+        order.id, otherThan: order.version, until: Timestamp.now() + wait)
+    }
+    let version = Int(order.version)
+    if call.clientHas(version: version) {
+      return .notModified(version: version).adding(.cacheControl, "no-store")
+    }
+    return try HTTPResponse.json(OrderView(order), version: version)
+      .adding(.cacheControl, "no-store")
+  }
+
+  private func history(_ call: Call) async throws -> HTTPResponse {
+    let order = try await visible(call)
+    return try HTTPResponse.json(try await orders.history(of: order.id))
+      .adding(.cacheControl, "no-store")
+  }
+
+  // MARK: Cancelling
+
+  private func cancel(_ call: Call) async throws -> HTTPResponse {
+    struct Body: Decodable {
+      let reason: String?
+    }
+    let order = try await visible(call)
+    var reason: String?
+    if !call.request.body.isEmpty {
+      reason = try call.json(Body.self).reason
+      var validation = Validation()
+      if let reason { validation.requireText(reason, "/reason", length: 0...200) }
+      try validation.finish()
+    }
+    let cancelled = try await orders.cancel(
+      order.id, CancelRequest(reason: reason, actor: call.principal),
+      wait: call.waitPreference(standard: Self.waitStandard))
+    let isDone = cancelled.state == .cancelled
+    let response = try HTTPResponse.json(
+      OrderView(cancelled), status: isDone ? .ok : .accepted, version: Int(cancelled.version))
+    return isDone ? response : response.adding(.retryAfter, "1")
+  }
+
+  // MARK: Whose
+
+  /// The order of the path, if it is the caller's: its user's, staff's, or for a guest's order whoever
+  /// has its access token.
+  ///
+  /// - Throws: `NotFound` for others' orders too, so that ids cannot be probed.
+  private func visible(_ call: Call) async throws -> Order {
+    let order = try await orders.order(call.parameter("id"))
+    if call.caller.isStaff { return order }
+    let isOwn =
+      if let owner = order.userID {
+        call.caller.userID == owner
+      } else {
+        call.accessToken.map {
+          secrets.isValid($0, kind: Self.tokenKind, id: order.id.description)
+        } ?? false
+      }
+    guard isOwn else { throw NotFound("order") }
+    return order
+  }
+}
+
+extension Call {
+  fileprivate var hasCondition: Bool { request.fields.contains(.ifNoneMatch) }
+}
+
+extension QueryParameters {
+  /// nil when absent.
+  fileprivate func choice<Value: RawRepresentable & CaseIterable>(
+    _ name: String
+  ) throws(ValidationFailure) -> Value? where Value.RawValue == String {
+    guard let text = text(name) else { return nil }
+    guard let value = Value(rawValue: text) else {
+      let names = Value.allCases.map(\.rawValue).joined(separator: ", ")
+      throw ValidationFailure(name, "invalid", "must be one of \(names)")
+    }
+    return value
+  }
+}

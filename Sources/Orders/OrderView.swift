@@ -1,0 +1,86 @@
+import SharedKernel
+
+/// An order as it is answered.
+struct OrderView: Encodable, Sendable {
+  struct Line: Encodable, Sendable {
+    let id: ID<OrderLine>
+    let variantId: Int
+    let productId: Int
+    let name: String
+    let sku: String
+    let quantity: Int
+    let unitPrice: Money
+    let discount: Money
+    let tax: Money
+    let lineTotal: Money
+    let shipped: Int
+    let refunded: Int
+  }
+
+  struct Totals: Encodable, Sendable {
+    let subtotal: Money
+    let discount: Money
+    let shipping: Money
+    let tax: Money
+    let total: Money
+  }
+
+  struct Addresses: Encodable, Sendable {
+    let shipping: PostalAddress
+    let billing: PostalAddress?
+  }
+
+  let id: OrderID
+  let number: String
+  let state: OrderState
+  let paymentStatus: PaymentStatus
+  let fulfilmentStatus: FulfilmentStatus
+  let userId: UserID?
+  let email: String?
+  let locale: String?
+  let note: String?
+  let lines: [Line]
+  let totals: Totals
+  let addresses: Addresses
+  let paymentId: PaymentID
+  let nextAction: NextAction?
+  let cancelReason: CancelReason?
+  let declineCode: String?
+  let cancelRequested: Bool
+  let attention: Bool
+  /// Lets a guest back in.
+  let accessToken: String?
+  let version: Int64
+  let createdAt: Timestamp
+
+  init(_ order: Order, accessToken: String? = nil) {
+    id = order.id
+    number = "\(order.number)"
+    state = order.state
+    paymentStatus = order.paymentStatus
+    fulfilmentStatus = order.fulfilmentStatus
+    userId = order.userID
+    email = order.email
+    locale = order.locale
+    note = order.note
+    lines = order.lines.map {
+      Line(
+        id: $0.id, variantId: $0.variantID, productId: $0.productID, name: $0.name, sku: $0.sku,
+        quantity: $0.quantity, unitPrice: $0.unitPrice, discount: $0.discount, tax: $0.tax,
+        lineTotal: $0.total, shipped: $0.shipped, refunded: $0.refunded)
+    }
+    totals = Totals(
+      subtotal: order.totals.subtotal, discount: order.totals.discount,
+      shipping: order.totals.shipping, tax: order.totals.tax, total: order.totals.total)
+    addresses = Addresses(shipping: order.shippingAddress, billing: order.billingAddress)
+    paymentId = order.paymentID
+    nextAction = order.nextAction
+    cancelReason = order.cancellation?.reason
+    declineCode = order.cancellation?.declineCode
+    cancelRequested = order.cancelRequested
+    attention = order.needsAttention
+    self.accessToken = accessToken
+    version = order.version
+    createdAt = order.createdAt
+  }
+}

@@ -1,0 +1,72 @@
+import Postgres
+import ServiceKit
+import SharedKernel
+
+/// Reads sagas for administrators, newest first.
+struct SagaOverviewRepository: SagaOverview {
+  let database: Database
+
+  private static let columns: SQL = """
+    id, kind, order_id, step, direction, state, parked_at, deadline, next_run_at, epoch, attempts,
+    last_error, created_at, finished_at
+    """
+
+  func sagas(_ filter: SagaFilter, _ page: PageRequest) async throws -> Page<SagaRecord> {
+    var conditions: [SQL] = ["true"]
+    if let kind = filter.kind { conditions.append("kind = \(kind)") }
+    if let isDone = filter.isDone { conditions.append("(state = 'done') = \(isDone)") }
+    if let isParked = filter.isParked {
+      conditions.append("(parked_at IS NOT NULL) = \(isParked)")
+    }
+    if let before = filter.begunBefore { conditions.append("created_at < \(before)") }
+    if let after = page.after {
+      guard let text = after.parts.first, let id = ID<SagaLease>(text) else {
+        throw ValidationFailure("cursor", "invalid", "is not a cursor of this list")
+      }
+      conditions.append("id < \(id)")
+    }
+    let rows = try await database.query(
+      """
+      SELECT \(Self.columns) FROM sagas
+      WHERE \(SQL.joined(conditions, separator: " AND "))
+      ORDER BY id DESC LIMIT \(page.limit + 1)
+      """, SagaRecord.init)
+    return Page(rows: rows, limit: page.limit) { Cursor(["\($0.id)"]) }
+  }
+
+  func saga(_ id: ID<SagaLease>) async throws -> SagaRecord? {
+    try await database.first(
+      "SELECT \(Self.columns), log FROM sagas WHERE id = \(id)"
+    ) { row in
+      var record = try SagaRecord(&row)
+      record.log = try row.json()
+      return record
+    }
+  }
+
+  func wake(_ id: ID<SagaLease>) async throws -> Bool {
+    try await database.execute(
+      """
+      UPDATE sagas SET woken = true, next_run_at = now() WHERE id = \(id) AND state = 'running'
+      """) == 1
+  }
+}
+
+extension SagaRecord {
+  init(_ row: inout Row) throws {
+    id = try row.next()
+    kind = try row.next()
+    orderId = try row.next()
+    step = try row.next()
+    direction = try row.next()
+    state = try row.next()
+    parkedAt = try row.next()
+    deadline = try row.next()
+    nextRunAt = try row.next()
+    epoch = try row.next()
+    attempts = try row.next()
+    lastError = try row.next()
+    createdAt = try row.next()
+    finishedAt = try row.next()
+  }
+}
