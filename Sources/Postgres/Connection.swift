@@ -30,7 +30,8 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   private static let failedAttemptsMax = 3
 
   let loop: EventLoop
-  weak var owner: (any ConnectionOwner)?
+  /// Lives until its last connection is closed.
+  unowned var owner: (any ConnectionOwner)?
   /// Callers' statements that have not been answered.
   private(set) var inFlight = 0
   /// A request to cancel is on its way, and may hit whatever statement runs when it arrives.
@@ -335,6 +336,8 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     queue.removeAll()
     inFlight = 0
     let line = reason.split(separator: "\n").first.map(String.init) ?? "closed"
+    let owner = owner
+    self.owner = nil
     owner?.connectionLost(self, reason: line, unanswered: unanswered)
   }
 }

@@ -8,7 +8,8 @@ package struct DatabaseConfiguration: Sendable {
   package var transactionConnectionsPerLoop = 4
   /// Statements under way on one read connection; when all have as many, more are refused.
   package var pipelineDepthMax = 1024
-  /// How long a transaction or a write waits for a connection.
+  /// How long a transaction or a write waits for others to free a connection; for the first one to be
+  /// opened it waits `connectTimeout`.
   package var leaseWaitMax: Duration = .seconds(2)
   /// How many may wait for a connection on each loop; more are refused at once.
   package var leaseWaitersMax = 1024

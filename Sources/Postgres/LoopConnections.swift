@@ -30,8 +30,9 @@ final class LoopConnections: @unchecked Sendable {
     let opener = ConnectionOpener(configuration, loop: loop)
     reads = ReadLane(configuration, opener: opener, loop: loop)
     writes = WriteLane(configuration, opener: opener, loop: loop)
-    reads.changed = { [weak self] in self?.changed() }
-    writes.changed = { [weak self] in self?.changed() }
+    // A cycle, so that this outlives its connections; broken when it is closed and has none.
+    reads.changed = { self.changed() }
+    writes.changed = { self.changed() }
   }
 
   // MARK: From any thread
@@ -83,6 +84,7 @@ final class LoopConnections: @unchecked Sendable {
     loop.execute { [self] in
       reads.close(atOnce: true)
       writes.close(atOnce: true)
+      changed()
     }
   }
 
@@ -111,7 +113,7 @@ final class LoopConnections: @unchecked Sendable {
   private func sweepLater() {
     guard !isSweeping else { return }
     isSweeping = true
-    loop.schedule(after: Self.sweepInterval) { [weak self] in self?.sweep() }
+    loop.schedule(after: Self.sweepInterval) { self.sweep() }
   }
 
   private func sweep() {
@@ -128,7 +130,9 @@ final class LoopConnections: @unchecked Sendable {
       $0.leased = writes.leasedCount
       $0.waiting = writes.waitingCount
     }
-    guard !whenClosed.isEmpty, reads.isEmpty, writes.isEmpty else { return }
+    guard reads.isClosed, writes.isClosed, reads.isEmpty, writes.isEmpty else { return }
+    reads.changed = {}
+    writes.changed = {}
     let actions = whenClosed
     whenClosed = []
     for action in actions { action() }
@@ -138,9 +142,9 @@ final class LoopConnections: @unchecked Sendable {
     whenClosed.append(done)
     reads.close(atOnce: false)
     writes.close(atOnce: false)
-    loop.schedule(after: configuration.statementTimeout + configuration.stopGrace) { [weak self] in
-      self?.reads.close(atOnce: true)
-      self?.writes.close(atOnce: true)
+    loop.schedule(after: configuration.statementTimeout + configuration.stopGrace) { [self] in
+      reads.close(atOnce: true)
+      writes.close(atOnce: true)
     }
     changed()
   }

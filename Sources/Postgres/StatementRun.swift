@@ -29,8 +29,9 @@ final class StatementRun: @unchecked Sendable {
   var isStopping = false
   /// The prepared statement that the last attempt used.
   var prepared: PreparedStatement?
-  /// Where it was last sent.
-  weak var connection: Connection?
+  /// Where it was last sent. Not weak: a weak reference would make every retain of the connection a
+  /// slow one. The end of the run breaks the cycle.
+  var connection: Connection?
   private(set) var isEnded = false
   private(set) var error: (any Error)?
   private var result: OpaquePointer?
@@ -89,6 +90,7 @@ final class StatementRun: @unchecked Sendable {
 
   private func end() {
     isEnded = true
+    connection = nil
     continuation?.resume()
     continuation = nil
   }

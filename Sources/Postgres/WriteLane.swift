@@ -20,7 +20,7 @@ protocol Tenant: AnyObject {
 final class WriteLane: ConnectionOwner {
   private struct Waiter {
     let tenant: any Tenant
-    let deadline: MonotonicTime
+    var deadline: MonotonicTime
   }
 
   private let configuration: DatabaseConfiguration
@@ -116,12 +116,19 @@ final class WriteLane: ConnectionOwner {
     switch result {
     case .success(let connection):
       connection.owner = self
+      // While there was none they waited for the server; from now on they wait for one another.
+      if connections.isEmpty { restartWaits() }
       connections.append(connection)
       serve(connection)
     case .failure(let error):
       if isEmpty { refuseWaiters(error) }
     }
     changed()
+  }
+
+  private func restartWaits() {
+    let deadline = loop.now + configuration.leaseWaitMax
+    for position in waiters.indices { waiters[position].deadline = deadline }
   }
 
   private func refuseWaiters(_ error: PostgresError) {
@@ -163,15 +170,16 @@ final class WriteLane: ConnectionOwner {
   }
 
   private func sweepWaiters(at now: MonotonicTime) {
-    guard waiters.contains(where: { $0.deadline <= now || !$0.tenant.wantsConnection }) else {
-      return
-    }
+    // The first connection has a time limit of its own.
+    let isConnecting = connections.isEmpty && openingCount > 0
+    func isOver(_ waiter: Waiter) -> Bool { waiter.deadline <= now && !isConnecting }
+    guard waiters.contains(where: { isOver($0) || !$0.tenant.wantsConnection }) else { return }
     let before = waiters
     waiters = []
     for waiter in before {
       if !waiter.tenant.wantsConnection {
         waiter.tenant.refuse(.notSent(reason: "cancelled"))
-      } else if waiter.deadline <= now {
+      } else if isOver(waiter) {
         waiter.tenant.refuse(.poolExhausted)
       } else {
         waiters.append(waiter)

@@ -33,6 +33,13 @@ package final class PrivatePostgres: Sendable {
     return try await task.value
   }
 
+  /// A server apart from the shared one, for tests that make it crash.
+  ///
+  /// - Throws: `Failure`
+  package static func separate() async throws -> PrivatePostgres {
+    try await blocking { try PrivatePostgres() }
+  }
+
   /// Makes an empty database.
   ///
   /// - Parameter name: for whoever looks at the server; a number makes it unique.
