@@ -50,8 +50,9 @@ struct DueOperation: Hashable, Sendable {
 
 /// How long things may take.
 struct PaymentTimings: Hashable, Sendable {
-  /// How long a request waits for the provider before it answers 202.
-  var providerWait: Duration = .seconds(4)
+  /// How long a request waits for the provider before it answers 202: well below the 5 s that the
+  /// order service allows a call, and below what its circuit breaker takes for slow.
+  var providerWait: Duration = .seconds(3)
   /// How long the provider remembers idempotency keys: after this an operation is only looked up.
   var keyMemory: Duration = .seconds(12 * 3600)
   /// How long an authorisation holds.

@@ -63,6 +63,10 @@ struct InternalPaymentRoutesTests {
       #expect(answer.fields[.retryAfter] == "1")
       #expect(try answer.decoded(as: View.self).state == "authorizing")
     }
+    let early = try await routes.send(
+      .put, "/internal/payments/\(id)/captures/\(OperationID.new())", body: #"{"amount":1}"#)
+    #expect(early.problemKind == .operationInProgress)
+    #expect(early.fields[.retryAfter] == "1")
     #expect(
       try await routes.authorize(.errorTwiceThenOK, id: id, order: order).status.code == 200)
   }

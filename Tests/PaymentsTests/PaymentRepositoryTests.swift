@@ -44,6 +44,14 @@ struct PaymentRepositoryTests {
     }
   }
 
+  @Test("the service's own role can tell that its schema is up to date")
+  func readiness() async throws {
+    let bench = try await PaymentBench.shared()
+    let pending = try await Migrator.pending(
+      paymentMigrations, schema: "payment", in: bench.database)
+    #expect(pending.isEmpty)
+  }
+
   @Test("lists are paged, newest first, and filtered")
   func lists() async throws {
     let bench = try await PaymentBench.fresh()
