@@ -42,7 +42,7 @@ package final class DescriptorWatch {
 
   /// Changes what is waited for; costs a system call only if it differs.
   package func want(_ interest: Readiness) {
-    guard handler != nil, interest != self.interest else { return }
+    guard handler != nil, interest.rawValue != self.interest.rawValue else { return }
     self.interest = interest
     loop.control(EPOLL_CTL_MOD, self)
   }

@@ -7,8 +7,9 @@ import HTTPMessages
 func benchRoutes() -> Router {
   var router = Router()
   let hello = Array("Hello, World!".utf8)
+  let plain: HTTPFields = [.contentType: "text/plain"]
   router.onSync(.get, "/plaintext") { _, _ in
-    HTTPResponse(.ok, fields: [.contentType: "text/plain"], body: hello)
+    HTTPResponse(.ok, fields: plain, body: hello)
   }
   router.onSync(.get, "/json") { _, _ in
     try json(Message(message: "Hello, World!"))
@@ -25,7 +26,7 @@ func benchRoutes() -> Router {
   }
   // The cost of a handler that may suspend, beside /plaintext.
   router.on(.get, "/plaintext-async") { _, _ in
-    HTTPResponse(.ok, fields: [.contentType: "text/plain"], body: hello)
+    HTTPResponse(.ok, fields: plain, body: hello)
   }
   router.on(.get, "/slow") { request, _ in
     let wanted = try request.queryItems.first { $0.name == "ms" }.flatMap { Int($0.value) }

@@ -26,7 +26,7 @@ struct RequestLineParser {
   /// - Parameter input: the message from its first byte.
   /// - Returns: whether the line is complete.
   mutating func parse(
-    _ input: Span<UInt8>, _ limits: borrowing HTTPLimits
+    _ input: Span<UInt8>, lineBytesMax: Int, methodBytesMax: Int
   ) throws(Refusal) -> Bool {
     while position < input.count {
       switch state {
@@ -36,8 +36,8 @@ struct RequestLineParser {
         position += 1
         lineStart = position
         state = .method
-      case .method: try readMethod(input, limits)
-      case .target: try readTarget(input, limits)
+      case .method: try readMethod(input, methodBytesMax)
+      case .target: try readTarget(input, lineBytesMax)
       case .version: try readVersion(input)
       case .lineFeed:
         guard input[position] == .lineFeed else { throw .bareLineEnd }
@@ -59,12 +59,12 @@ struct RequestLineParser {
   }
 
   private mutating func readMethod(
-    _ input: Span<UInt8>, _ limits: borrowing HTTPLimits
+    _ input: Span<UInt8>, _ methodBytesMax: Int
   ) throws(Refusal) {
-    let stop = min(input.count, lineStart + limits.methodBytesMax + 1)
+    let stop = min(input.count, lineStart + methodBytesMax + 1)
     position = ByteScan.endOfToken(input, from: position, to: stop)
     guard position < stop else {
-      if position - lineStart > limits.methodBytesMax {
+      if position - lineStart > methodBytesMax {
         throw .unknownMethod
       }
       return
@@ -98,13 +98,13 @@ struct RequestLineParser {
   }
 
   private mutating func readTarget(
-    _ input: Span<UInt8>, _ limits: borrowing HTTPLimits
+    _ input: Span<UInt8>, _ lineBytesMax: Int
   ) throws(Refusal) {
     // The rest of the line is " HTTP/1.1".
-    let stop = min(input.count, lineStart + limits.requestLineBytesMax - 9 + 1)
+    let stop = min(input.count, lineStart + lineBytesMax - 9 + 1)
     position = ByteScan.endOfTarget(input, from: position, to: stop)
     guard position < stop else {
-      if position - lineStart > limits.requestLineBytesMax - 9 { throw .requestLineTooLong }
+      if position - lineStart > lineBytesMax - 9 { throw .requestLineTooLong }
       return
     }
     guard input[position] == .space, position > target.lowerBound else {

@@ -92,14 +92,17 @@ package struct RequestParser {
   ///
   /// - Precondition: the last step was `.request`.
   package mutating func takeRequest() -> HTTPRequest {
-    guard stage == .complete, var request else { preconditionFailure("no request is complete") }
-    self.request = nil
-    if let chunked {
-      request.body = chunked.bytes
-      self.chunked = nil
-    } else if framing != .none {
+    guard stage == .complete, var request = request.take() else {
+      preconditionFailure("no request is complete")
+    }
+    switch framing {
+    case .none: break
+    case .length:
       request.body = body
       body = []
+    case .chunked:
+      request.body = chunked?.bytes ?? []
+      chunked = nil
     }
     line = RequestLineParser()
     stage = .line
@@ -112,7 +115,9 @@ package struct RequestParser {
     _ input: Span<UInt8>, _ consumed: inout Int
   ) throws(Refusal) -> Step {
     if stage == .line {
-      guard try line.parse(input, limits) else { return .incomplete }
+      let isComplete = try line.parse(
+        input, lineBytesMax: limits.requestLineBytesMax, methodBytesMax: limits.methodBytesMax)
+      guard isComplete else { return .incomplete }
       target = try RequestTarget(input, line.target, for: line.method)
       if line.method == nil { throw .unknownMethod }
       fields = FieldSectionParser(start: line.position, bounds: Self.fieldBounds(limits))
@@ -139,14 +144,14 @@ package struct RequestParser {
     expectsContinue = rules.expectsContinue
     if framing == .chunked { chunked = ChunkedBody(limits) }
     let head = input.copy(0..<fields.position)
-    var request = HTTPRequest(
+    request = HTTPRequest(
       received: method, head: head, target: target.origin,
       fields: HTTPFields(received: head, lines: fields.lines))
-    if let authority = target.authority {
-      request.fields[.host] = String(decoding: head[authority], as: UTF8.self)
-      if request.pathBytes.isEmpty { request.target = "/" + request.target }
+    guard let authority = target.authority else { return }
+    request?.fields[.host] = String(decoding: head[authority], as: UTF8.self)
+    if target.origin.isEmpty || head[target.origin.lowerBound] == UInt8(ascii: "?") {
+      request?.target = "/" + String(decoding: head[target.origin], as: UTF8.self)
     }
-    self.request = request
   }
 
   private static func fieldBounds(_ limits: borrowing HTTPLimits) -> FieldSectionParser.Bounds {

@@ -31,7 +31,7 @@ struct RouteTree: Sendable {
     return nil
   }
 
-  /// Routes whose pattern fits the path, one for each method; empty if none does.
+  /// The routes whose pattern fits the path, one for each method; empty if none does.
   ///
   /// - Parameters:
   ///   - path: not decoded; begins with `/`. Each segment is decoded by itself, so that an escaped
@@ -40,23 +40,25 @@ struct RouteTree: Sendable {
   func find(
     _ path: ArraySlice<UInt8>, values: inout [String]
   ) -> [(method: HTTPMethod, route: Int)] {
-    guard path.first == UInt8(ascii: "/") else { return [] }
-    return find(path.dropFirst(), from: 0, &values) ?? []
+    guard path.first == UInt8(ascii: "/"), let node = find(path.dropFirst(), from: 0, &values)
+    else { return [] }
+    return nodes[node].routes
   }
 
+  /// The node where `path` ends, if routes do too.
   private func find(
     _ path: ArraySlice<UInt8>, from node: Int, _ values: inout [String]
-  ) -> [(method: HTTPMethod, route: Int)]? {
+  ) -> Int? {
     let slash = path.firstIndex(of: UInt8(ascii: "/"))
-    let raw = path[..<(slash ?? path.endIndex)]
-    // The parser has checked the escapes; a request made by hand may have others.
-    let isEscaped = raw.contains(UInt8(ascii: "%"))
-    guard let segment = isEscaped ? PercentEncoding.decode(raw).map({ $0[...] }) : raw else {
-      return nil
+    var segment = path[..<(slash ?? path.endIndex)]
+    if segment.contains(UInt8(ascii: "%")) {
+      // The parser has checked the escapes; a request made by hand may have others.
+      guard let decoded = PercentEncoding.decode(segment) else { return nil }
+      segment = decoded[...]
     }
     let rest = slash.map { path[($0 + 1)...] }
-    for (literal, next) in nodes[node].literals where segment.elementsEqual(literal) {
-      if let found = end(rest, at: next, &values) { return found }
+    for literal in nodes[node].literals where segment == literal.segment[...] {
+      if let found = end(rest, at: literal.node, &values) { return found }
     }
     guard let next = nodes[node].parameter, !segment.isEmpty,
       let value = String(validating: segment, as: UTF8.self)
@@ -69,9 +71,9 @@ struct RouteTree: Sendable {
 
   private func end(
     _ rest: ArraySlice<UInt8>?, at node: Int, _ values: inout [String]
-  ) -> [(method: HTTPMethod, route: Int)]? {
+  ) -> Int? {
     if let rest { return find(rest, from: node, &values) }
-    return nodes[node].routes.isEmpty ? nil : nodes[node].routes
+    return nodes[node].routes.isEmpty ? nil : node
   }
 
   private mutating func literal(_ bytes: [UInt8], of node: Int) -> Int {

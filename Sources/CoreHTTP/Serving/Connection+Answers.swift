@@ -39,8 +39,7 @@ extension Connection {
   }
 
   /// Answers a whole request, at once or in the connection's task.
-  func begin(_ received: HTTPRequest, isLast: Bool = false) {
-    var request = received
+  func begin(_ request: consuming HTTPRequest, isLast: Bool = false) {
     request.peer = peer
     requestsServed += 1
     let mayGoOn =

@@ -26,7 +26,8 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
 
   let descriptor: Int32
   let peer: String
-  unowned let server: ServerLoop
+  /// A cycle until the connection is closed, which every connection is in the end.
+  let server: ServerLoop
   /// Position among the server's connections.
   var place: Int
   /// nil before `open` and after `close`.
@@ -197,11 +198,14 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
 
   func updateInterest() {
     guard let watch else { return }
-    var interest: Readiness = []
     let isFull = pending.count >= server.limits.readAheadBytesMax && phase == .answering
-    if !peerEnded, !isFull, !isBlocked { interest.insert(.readable) }
-    if isBlocked { interest.insert(.writable) }
-    watch.want(interest)
+    if isBlocked {
+      watch.want(.writable)
+    } else if peerEnded || isFull {
+      watch.want(Readiness(rawValue: 0))
+    } else {
+      watch.want(.readable)
+    }
   }
 
   // MARK: Time
