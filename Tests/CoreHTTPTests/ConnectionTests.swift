@@ -349,6 +349,32 @@ import Testing
     }
   }
 
+  @Test("mutated messages end soon after the client's FIN, without a crash or a 500")
+  func mutations() async throws {
+    try await withServer { server in
+      try await withClient(of: server) { _ in
+        var random = SplitMix(state: 7)
+        let seed =
+          get("/later/1") + "POST /mirror HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked"
+          + "\r\n\r\n3\r\nabc\r\n0\r\n\r\n" + get("/bytes/70000")
+        for _ in 0..<500 {
+          var bytes = Array(seed.utf8)
+          for _ in 0..<Int(random.next() % 6) {
+            bytes[Int(random.next() % UInt64(bytes.count))] = UInt8(
+              truncatingIfNeeded: random.next())
+          }
+          let client = try TestClient(port: server.port)
+          try client.send(Array(bytes.prefix(Int(random.next() % UInt64(bytes.count)) + 1)))
+          client.finishSending()
+          let (text, end) = try client.rest()
+          #expect(end == .orderly)
+          #expect(!text.contains("HTTP/1.1 500"))
+        }
+      }
+      try await eventually { server.connectionCount == 0 }
+    }
+  }
+
   @Test("a burst of connections and resets is survived")
   func burst() async throws {
     try await withServer { server in
