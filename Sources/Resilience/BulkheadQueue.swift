@@ -23,9 +23,10 @@ struct BulkheadQueue: Sendable {
 
   var waiting: Int { waiters.count }
 
-  /// Takes a place if one is free and nobody waits for it.
+  /// Takes a place if one is free. Then nobody waits for it: a place that is left is handed on
+  /// without becoming free.
   mutating func enter() -> Bool {
-    guard running < concurrentMax, waiters.isEmpty else { return false }
+    guard running < concurrentMax else { return false }
     running += 1
     return true
   }

@@ -10,8 +10,8 @@ struct EndpointTable: Sendable {
     let isProbe: Bool
   }
 
+  /// All but the key: numbers only, so that looking at one for a choice copies no string.
   struct Endpoint: Sendable {
-    let key: EndpointKey
     var weight: Double
     var latency: PeakEWMA
     var inFlight = 0
@@ -32,6 +32,8 @@ struct EndpointTable: Sendable {
   private let memory: Int64
   /// nil is a place to be used again.
   private(set) var endpoints: [Endpoint?] = []
+  /// By place.
+  private var keys: [EndpointKey] = []
   private var places: [EndpointKey: Int] = [:]
   /// Places to choose among; made anew when a standing changes or an ejection ends.
   private var selectable: [Int] = []
@@ -50,8 +52,10 @@ struct EndpointTable: Sendable {
     self.random = random
   }
 
-  var listed: some Sequence<Endpoint> {
-    endpoints.lazy.compactMap { $0 }.filter { $0.removed == nil }
+  private var listed: some Sequence<(place: Int, endpoint: Endpoint)> {
+    endpoints.enumerated().lazy.compactMap { place, endpoint in
+      endpoint.flatMap { $0.removed == nil ? (place, $0) : nil }
+    }
   }
 
   // MARK: - The list
@@ -60,7 +64,7 @@ struct EndpointTable: Sendable {
   mutating func update(_ list: [(key: EndpointKey, weight: Int)], at now: Int64) {
     forgetRemoved(at: now)
     var added: [EndpointKey] = []
-    var absent = Set(listed.map(\.key))
+    var absent = Set(listed.map { keys[$0.place] })
     let isFirst = absent.isEmpty
     let median = medianLatency(at: now)
     for (key, weight) in list {
@@ -69,7 +73,7 @@ struct EndpointTable: Sendable {
       var endpoint =
         endpoints[place]
         ?? Endpoint(
-          key: key, weight: 0, latency: PeakEWMA(initial: median, at: now),
+          weight: 0, latency: PeakEWMA(initial: median, at: now),
           // The first ones have nobody who could carry what they are spared.
           rampFrom: isFirst ? .min : now)
       endpoint.weight = Double(max(0, weight))
@@ -87,7 +91,11 @@ struct EndpointTable: Sendable {
 
   private mutating func makePlace(for key: EndpointKey) -> Int {
     let place = endpoints.firstIndex { $0 == nil } ?? endpoints.endIndex
-    if place == endpoints.endIndex { endpoints.append(nil) }
+    if place == endpoints.endIndex {
+      endpoints.append(nil)
+      keys.append(key)
+    }
+    keys[place] = key
     places[key] = place
     return place
   }
@@ -103,7 +111,7 @@ struct EndpointTable: Sendable {
   }
 
   private func medianLatency(at now: Int64) -> Double {
-    let latencies = listed.map { $0.latency.value(tau: tau, at: now) }.sorted()
+    let latencies = listed.map { $0.endpoint.latency.value(tau: tau, at: now) }.sorted()
     return latencies.isEmpty ? latencyAssumed : latencies[latencies.count / 2]
   }
 
@@ -161,18 +169,17 @@ struct EndpointTable: Sendable {
     return min(1, max(0.1, Double(age) / slowStart))
   }
 
-  private mutating func take(_ place: Int, isProbe: Bool, at now: Int64) -> Choice? {
-    guard let key = endpoints[place]?.key else { return nil }
+  private mutating func take(_ place: Int, isProbe: Bool, at now: Int64) -> Choice {
     endpoints[place]?.inFlight += 1
     if isProbe {
       endpoints[place]?.record.isProbed = true
       review(at: now)
     }
-    return Choice(key: key, place: place, isProbe: isProbe)
+    return Choice(key: keys[place], place: place, isProbe: isProbe)
   }
 
   private func isAmong(_ tried: [EndpointKey], _ place: Int) -> Bool {
-    endpoints[place].map { tried.contains($0.key) } ?? false
+    tried.contains(keys[place])
   }
 
   // MARK: - Learning
@@ -237,9 +244,9 @@ struct EndpointTable: Sendable {
   }
 
   private var standings: (known: Int, ejected: Int) {
-    listed.reduce(into: (known: 0, ejected: 0)) { counts, endpoint in
+    listed.reduce(into: (known: 0, ejected: 0)) { counts, listed in
       counts.known += 1
-      if endpoint.record.isEjected { counts.ejected += 1 }
+      if listed.endpoint.record.isEjected { counts.ejected += 1 }
     }
   }
 
@@ -285,9 +292,9 @@ struct EndpointTable: Sendable {
   // MARK: - Readings
 
   func readings(at now: Int64) -> [Balancer.Reading] {
-    listed.map { endpoint in
+    listed.map { place, endpoint in
       Balancer.Reading(
-        endpoint: endpoint.key, weight: Int(endpoint.weight), inFlight: endpoint.inFlight,
+        endpoint: keys[place], weight: Int(endpoint.weight), inFlight: endpoint.inFlight,
         latency: .nanoseconds(Int64(endpoint.latency.value(tau: tau, at: now))),
         isEjected: endpoint.record.isEjected, timesEjected: endpoint.record.timesEjected)
     }

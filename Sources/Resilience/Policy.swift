@@ -30,16 +30,24 @@ package protocol Policy: Sendable {
 extension Policy {
   /// Runs `operation` under this policy.
   ///
-  /// - Parameter classify: what an attempt's result means; values are successes by default.
+  /// - Parameter classify: what an attempt's result means.
   /// - Throws: what `operation` threw last, unchanged; a `LocalRejection`; or `CancellationError`.
   package nonisolated(nonsending) func execute<Value>(
-    _ context: CallContext,
-    classify: (Result<Value, any Error>) -> Outcome = { Outcome.of($0) },
+    _ context: CallContext, classify: (Result<Value, any Error>) -> Outcome,
     _ operation: nonisolated(nonsending) (CallContext) async throws -> Value
   ) async throws -> Value {
     try await attempt(context) { context in
       await .run(context, classify: classify, operation)
     }.result.get()
+  }
+
+  /// As above; values are successes, errors what they say of themselves. Not a default argument: a
+  /// generic closure made by the caller is allocated.
+  package nonisolated(nonsending) func execute<Value>(
+    _ context: CallContext,
+    _ operation: nonisolated(nonsending) (CallContext) async throws -> Value
+  ) async throws -> Value {
+    try await execute(context, classify: { Outcome.of($0) }, operation)
   }
 }
 

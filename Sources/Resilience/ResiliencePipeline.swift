@@ -33,10 +33,18 @@ package struct ResiliencePipeline: Sendable {
   /// - Throws: the last attempt's error, unchanged; a `LocalRejection`; or `CancellationError`.
   package nonisolated(nonsending) func execute<Value>(
     _ context: CallContext,
-    classify: (Result<Value, any Error>) -> Outcome = { Outcome.of($0) },
+    classify: (Result<Value, any Error>) -> Outcome,
     _ operation: nonisolated(nonsending) (CallContext) async throws -> Value
   ) async throws -> Value {
     try await attempt(context, classify: classify, operation).result.get()
+  }
+
+  /// As above; values are successes, errors what they say of themselves.
+  package nonisolated(nonsending) func execute<Value>(
+    _ context: CallContext,
+    _ operation: nonisolated(nonsending) (CallContext) async throws -> Value
+  ) async throws -> Value {
+    try await attempt(context, classify: { Outcome.of($0) }, operation).result.get()
   }
 
   /// As `execute`, with what the policies made of the result.
