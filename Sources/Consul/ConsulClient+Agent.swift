@@ -21,14 +21,14 @@ extension ConsulClient {
   package func agentSelf() async throws -> AgentIdentity {
     struct Answer: Decodable {
       struct Configuration: Decodable {
-        let NodeName: String
-        let Datacenter: String?
+        let nodeName: String
+        let datacenter: String?
       }
-      let Config: Configuration
+      let config: Configuration
     }
     let answer = try decode(Answer.self, try await send(.get, ["agent", "self"]))
     return AgentIdentity(
-      nodeName: answer.Config.NodeName, datacenter: answer.Config.Datacenter ?? "")
+      nodeName: answer.config.nodeName, datacenter: answer.config.datacenter ?? "")
   }
 
   /// `GET /v1/status/leader`: the leader's address, nil while there is none.
@@ -42,7 +42,7 @@ extension ConsulClient {
     // Without the parameter, a check that is no longer sent would stay for ever.
     _ = try await send(
       .put, ["agent", "service", "register"], query: [("replace-existing-checks", "true")],
-      body: try encode(RegistrationBody(registration, boot: boot)))
+      body: try ConsulJSON.encode(RegistrationBody(registration, boot: boot)))
   }
 
   /// Takes a service off the agent; one that it does not know is success.
@@ -72,7 +72,7 @@ extension ConsulClient {
     } catch ConsulError.notFound {
       return nil
     }
-    let service = try decode(ServiceBody.self, response).service
+    let service = try decode(ServiceBody.self, response).agentService
     return (service, response.fields["X-Consul-ContentHash"] ?? "")
   }
 
@@ -80,17 +80,17 @@ extension ConsulClient {
   package func agentServices() async throws -> [AgentService] {
     let answer = try decode(
       [String: ServiceBody].self, try await send(.get, ["agent", "services"]))
-    return answer.values.map(\.service)
+    return answer.values.map(\.agentService)
   }
 
   /// The ids of the local agent's checks of one service.
   package func agentCheckIDs(of serviceID: String) async throws -> Set<String> {
     struct Check: Decodable {
-      let CheckID: String
-      let ServiceID: String?
+      let checkID: String
+      let serviceID: String?
     }
     let answer = try decode([String: Check].self, try await send(.get, ["agent", "checks"]))
-    return Set(answer.values.filter { $0.ServiceID == serviceID }.map(\.CheckID))
+    return Set(answer.values.filter { $0.serviceID == serviceID }.map(\.checkID))
   }
 
   /// Takes a service out of `?passing` lists without deregistering it, or puts it back.
@@ -108,16 +108,16 @@ extension ConsulClient {
 
 /// The agent's JSON of a service.
 private struct ServiceBody: Decodable {
-  let ID: String
-  let Service: String
-  let Address: String?
-  let Port: Int?
-  let Tags: [String]?
-  let Meta: [String: String]?
+  let id: String
+  let service: String
+  let address: String?
+  let port: Int?
+  let tags: [String]?
+  let meta: [String: String]?
 
-  var service: AgentService {
+  var agentService: AgentService {
     AgentService(
-      id: ID, name: Service, host: Address ?? "", port: UInt16(exactly: Port ?? 0) ?? 0,
-      tags: Tags ?? [], meta: Meta ?? [:])
+      id: id, name: service, host: address ?? "", port: UInt16(exactly: port ?? 0) ?? 0,
+      tags: tags ?? [], meta: meta ?? [:])
   }
 }

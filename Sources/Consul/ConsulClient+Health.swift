@@ -38,21 +38,21 @@ extension ConsulClient {
 /// The JSON of one instance.
 struct HealthEntry: Decodable {
   struct NodeBody: Decodable {
-    let Address: String?
+    let address: String?
   }
   struct WeightsBody: Decodable {
-    let Passing: Int?
+    let passing: Int?
   }
   struct ServiceBody: Decodable {
-    let ID: String
-    let Address: String?
-    let Port: Int?
-    let Meta: [String: String]?
-    let Weights: WeightsBody?
-    let CreateIndex: UInt64?
+    let id: String
+    let address: String?
+    let port: Int?
+    let meta: [String: String]?
+    let weights: WeightsBody?
+    let createIndex: UInt64?
   }
-  let Node: NodeBody?
-  let Service: ServiceBody
+  let node: NodeBody?
+  let service: ServiceBody
 
   /// In the order of their ids; of two at one address the one registered last; without those that
   /// have no address or port.
@@ -60,7 +60,7 @@ struct HealthEntry: Decodable {
     var chosen: [String: (endpoint: Endpoint, createIndex: UInt64)] = [:]
     for entry in entries {
       guard let endpoint = entry.endpoint else { continue }
-      let createIndex = entry.Service.CreateIndex ?? 0
+      let createIndex = entry.service.createIndex ?? 0
       if let rival = chosen[endpoint.authority], rival.createIndex > createIndex { continue }
       chosen[endpoint.authority] = (endpoint, createIndex)
     }
@@ -69,13 +69,13 @@ struct HealthEntry: Decodable {
 
   private var endpoint: Endpoint? {
     // An instance registered without an address is at its node's.
-    let own = Service.Address ?? ""
-    let host = own.isEmpty ? Node?.Address ?? "" : own
-    guard let port = UInt16(exactly: Service.Port ?? 0), port != 0, !host.isEmpty else {
+    let own = service.address ?? ""
+    let host = own.isEmpty ? node?.address ?? "" : own
+    guard let port = UInt16(exactly: service.port ?? 0), port != 0, !host.isEmpty else {
       return nil
     }
     return Endpoint(
-      id: Service.ID, host: host, port: port, weight: max(0, Service.Weights?.Passing ?? 1),
-      zone: Service.Meta?["zone"])
+      id: service.id, host: host, port: port, weight: max(0, service.weights?.passing ?? 1),
+      zone: service.meta?["zone"])
   }
 }

@@ -71,14 +71,10 @@ package struct ConsulClient: Sendable {
 
   func decode<Value: Decodable>(_: Value.Type, _ response: HTTPResponse) throws -> Value {
     do {
-      return try JSONDecoder().decode(Value.self, from: Data(response.body))
+      return try ConsulJSON.decode(Value.self, response.body)
     } catch {
       throw ConsulError.badAnswer("not the JSON of a \(Value.self)")
     }
-  }
-
-  func encode(_ value: some Encodable) throws -> [UInt8] {
-    try Array(JSONEncoder().encode(value))
   }
 
   /// A duration in Go's syntax.

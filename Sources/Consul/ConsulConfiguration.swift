@@ -57,7 +57,8 @@ package struct ConsulConfiguration: Sendable {
   /// Takes `host:port`, `http://…`, `https://…` with a path prefix, or `unix://path`.
   private mutating func setAddress(_ address: String) throws(BadSetting) {
     let bad = BadSetting(
-      key: "CONSUL_HTTP_ADDR", expected: "host:port, http://host:port, https://host:port or unix://path")
+      key: "CONSUL_HTTP_ADDR",
+      expected: "host:port, http://host:port, https://host:port or unix://path")
     var rest = Substring(address)
     if let scheme = address.firstRange(of: "://") {
       rest = address[scheme.upperBound...]

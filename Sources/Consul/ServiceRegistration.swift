@@ -36,43 +36,43 @@ package struct ServiceRegistration: Sendable, Equatable {
 /// `PUT /v1/agent/service/register`.
 struct RegistrationBody: Encodable {
   struct Check: Encodable {
-    let CheckID: String
-    let Name: String
-    let HTTP: String
-    let Method = "GET"
-    let Interval: String
-    let Timeout: String
-    let Status: String
-    let SuccessBeforePassing = 0
-    let FailuresBeforeCritical: Int
-    let DeregisterCriticalServiceAfter: String
+    let checkID: String
+    let name: String
+    let http: String
+    let method = "GET"
+    let interval: String
+    let timeout: String
+    let status: String
+    let successBeforePassing = 0
+    let failuresBeforeCritical: Int
+    let deregisterCriticalServiceAfter: String
   }
 
-  let ID: String
-  let Name: String
-  let Address: String
-  let Port: Int
-  let Tags: [String]
-  let Meta: [String: String]
-  let Checks: [Check]
+  let id: String
+  let name: String
+  let address: String
+  let port: Int
+  let tags: [String]
+  let meta: [String: String]
+  let checks: [Check]
 
   init(_ registration: ServiceRegistration, boot: String) {
-    ID = registration.id
-    Name = registration.name
-    Address = registration.host
-    Port = Int(registration.port)
-    Tags = registration.tags
-    Meta = registration.meta.merging(["boot": boot]) { _, boot in boot }
+    id = registration.id
+    name = registration.name
+    address = registration.host
+    port = Int(registration.port)
+    tags = registration.tags
+    meta = registration.meta.merging(["boot": boot]) { _, boot in boot }
     let check = registration.check
     let host = registration.host.contains(":") ? "[\(registration.host)]" : registration.host
-    Checks = [
+    checks = [
       Check(
-        CheckID: registration.checkID, Name: "ready",
-        HTTP: "http://\(host):\(registration.port)\(check.path)",
-        Interval: ConsulClient.text(check.interval), Timeout: ConsulClient.text(check.timeout),
+        checkID: registration.checkID, name: "ready",
+        http: "http://\(host):\(registration.port)\(check.path)",
+        interval: ConsulClient.text(check.interval), timeout: ConsulClient.text(check.timeout),
         // Registered only once ready: visible at once instead of after the first interval.
-        Status: "passing", FailuresBeforeCritical: check.failuresBeforeCritical,
-        DeregisterCriticalServiceAfter: ConsulClient.text(check.deregisterAfter))
+        status: "passing", failuresBeforeCritical: check.failuresBeforeCritical,
+        deregisterCriticalServiceAfter: ConsulClient.text(check.deregisterAfter))
     ]
   }
 }

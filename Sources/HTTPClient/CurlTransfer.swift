@@ -106,6 +106,10 @@ final class CurlTransfer: @unchecked Sendable {
   func prepare(_ easy: CurlHandle) throws {
     self.easy = easy
     ccurl_set_long(easy, CURLOPT_NOSIGNAL, 1)
+    // A transfer that ends while its host is looked up leaves that thread behind to end by itself;
+    // otherwise libcurl would wait for it, and the loop with it.
+    ccurl_set_long(easy, CURLOPT_QUICK_EXIT, 1)
+    ccurl_set_close_on_exec(easy)
     ccurl_set_string(easy, CURLOPT_PROXY, "")  // no http_proxy of the environment
     ccurl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, limits.connectTimeout.wholeMilliseconds)
     ccurl_set_long(easy, CURLOPT_MAXAGE_CONN, limits.connectionIdleMax.wholeMilliseconds / 1000)
@@ -224,6 +228,8 @@ final class CurlTransfer: @unchecked Sendable {
 extension Duration {
   /// Milliseconds, rounded up so that a limit above zero never becomes libcurl's 0, "none".
   var wholeMilliseconds: Int {
-    Int(clamping: max(1, (wholeNanoseconds.addingReportingOverflow(999_999).partialValue) / 1_000_000))
+    Int(
+      clamping: max(1, (wholeNanoseconds.addingReportingOverflow(999_999).partialValue) / 1_000_000)
+    )
   }
 }

@@ -107,7 +107,8 @@ extension MailMessage {
 
 /// RFC 4648 section 4, with padding.
 enum Base64 {
-  private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+  private static let digits = Array(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
   static func text(_ bytes: some Collection<UInt8>) -> String {
     var text: [UInt8] = []

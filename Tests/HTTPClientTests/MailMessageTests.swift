@@ -35,7 +35,8 @@ struct MailMessageTests {
   @Test("a mail with HTML has both parts, the richer one last")
   func alternative() throws {
     let text = String(decoding: try mail(html: "<p>Grüße</p>").mime(), as: UTF8.self)
-    #expect(text.contains("Content-Type: multipart/alternative; boundary=\"=_part\"\r\n\r\n--=_part\r\n"))
+    #expect(
+      text.contains("Content-Type: multipart/alternative; boundary=\"=_part\"\r\n\r\n--=_part\r\n"))
     let plain = try #require(text.firstRange(of: "Content-Type: text/plain"))
     let html = try #require(text.firstRange(of: "Content-Type: text/html"))
     #expect(plain.lowerBound < html.lowerBound)
@@ -79,7 +80,8 @@ struct MailMessageTests {
     #expect(try MailAddress(address).mailbox == address)
   }
 
-  @Test("a name that needs quoting is an encoded word", arguments: ["Doe, Jane", "Jané", "\"x\" <y>"])
+  @Test(
+    "a name that needs quoting is an encoded word", arguments: ["Doe, Jane", "Jané", "\"x\" <y>"])
   func encodedName(name: String) throws {
     let shown = MailHeader.address(try MailAddress("a@example.org", name: name))
     #expect(shown == "=?utf-8?B?\(Data(name.utf8).base64EncodedString())?= <a@example.org>")

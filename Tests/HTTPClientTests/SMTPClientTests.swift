@@ -7,9 +7,13 @@ import Testing
 
 @Suite("SMTPClient", .timeLimit(.minutes(1)))
 struct SMTPClientTests {
-  let mail = try! MailMessage(
-    from: MailAddress("shop@example.org"), to: MailAddress("ada@example.org"),
-    subject: "Your order", messageID: "1@example.org", writtenAt: 0, text: "Thank you.\n")
+  let mail: MailMessage
+
+  init() throws {
+    mail = MailMessage(
+      from: try MailAddress("shop@example.org"), to: try MailAddress("ada@example.org"),
+      subject: "Your order", messageID: "1@example.org", writtenAt: 0, text: "Thank you.\n")
+  }
 
   func client(_ server: ScriptedServer) throws -> SMTPClient {
     var limits = ClientLimits()

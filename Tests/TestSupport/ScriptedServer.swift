@@ -53,6 +53,8 @@ package final class ScriptedServer: Sendable {
     while true {
       let descriptor = Glibc.accept(listener, nil, nil)
       guard descriptor >= 0 else { break }
+      // A program that a test starts must not keep the connection open.
+      _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
       let isWelcome = state.withLock { state in
         guard !state.isClosed else { return false }
         state.connections += 1

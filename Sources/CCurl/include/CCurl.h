@@ -21,6 +21,10 @@ typedef size_t (*ccurl_data_callback)(char *bytes, size_t size, size_t count, vo
 /// Moves to `offset` in the upload, counted by `origin`; returns a CURL_SEEKFUNC value.
 typedef int (*ccurl_seek_callback)(void *context, curl_off_t offset, int origin);
 
+/// Makes a transfer's sockets close on exec: a child process that inherited one would keep the
+/// connection open after we closed it.
+CURLcode ccurl_set_close_on_exec(CURL *easy);
+
 /// Where the lines of the response head and the bytes of the response body go.
 CURLcode ccurl_set_receivers(CURL *easy, ccurl_data_callback head, ccurl_data_callback body,
                              void *context);
