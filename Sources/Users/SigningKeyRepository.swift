@@ -13,22 +13,27 @@ struct SigningKeyRepository: Sendable {
     if let key = try await newest() { return key }
     let key = SigningKey.generate()
     let sealed = try secrets.seal(key.rawBytes, context: Self.context(key.verifyingKey.id))
-    // Of several instances that start together one inserts; all read what it inserted.
-    try await database.execute(
-      """
-      INSERT INTO signing_keys (kid, public, private)
-      SELECT \(key.verifyingKey.id), \(key.verifyingKey.rawBytes), \(sealed)
-      FROM (SELECT pg_advisory_xact_lock(7283001)) AS locked
-      WHERE NOT EXISTS (SELECT 1 FROM signing_keys WHERE retired_at IS NULL)
-      """)
+    try await database.transaction { transaction in
+      // Of several instances that start together one inserts. The lock is a statement of its own, so
+      // that the next one sees what the holder before us committed.
+      try await transaction.execute("SELECT pg_advisory_xact_lock(7283001)")
+      try await transaction.execute(
+        """
+        INSERT INTO signing_keys (kid, public, private)
+        SELECT \(key.verifyingKey.id), \(key.verifyingKey.rawBytes), \(sealed)
+        WHERE NOT EXISTS (SELECT 1 FROM signing_keys WHERE retired_at IS NULL)
+        """)
+    }
     guard let key = try await newest() else {
       throw PostgresError.invalid("no signing key after one was inserted")
     }
     return key
   }
 
-  /// The document of `/.well-known/jwks.json`.
+  /// The document of `/.well-known/jwks.json`; never without a key, since whoever reads it believes
+  /// it for a while.
   func keySet() async throws -> [UInt8] {
+    _ = try await current()
     let keys = try await database.query(
       """
       SELECT public FROM signing_keys
