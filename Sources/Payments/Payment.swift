@@ -6,39 +6,6 @@ typealias PaymentID = ID<Payment>
 enum OrderSubject {}
 typealias OrderID = ID<OrderSubject>
 
-/// When the money is taken: at once by the checkout, or share by share with the shipments.
-enum CaptureMode: String, Codable, Sendable {
-  case automatic, manual
-}
-
-/// What an order asks to be paid.
-struct PaymentRequest: Hashable, Sendable {
-  let orderID: OrderID
-  let userID: UserID?
-  let amount: Money
-  let token: String
-  let captureMode: CaptureMode
-
-  static let tokenLength = 1...256
-
-  /// - Throws: `ValidationFailure` unless it is a positive amount of money, in minor units.
-  static func checkAmount(_ amount: Int64) throws(ValidationFailure) {
-    guard (1...Money.minorUnitsMax).contains(amount) else {
-      throw ValidationFailure(
-        "/amount", "out_of_range", "must be 1 to \(Money.minorUnitsMax) minor units")
-    }
-  }
-
-  /// The same for two requests exactly if they ask for the same.
-  var canonicalText: String {
-    let parts = [
-      orderID.description, userID?.description ?? "", "\(amount.minorUnits)",
-      amount.currency.code, captureMode.rawValue, token,
-    ]
-    return parts.joined(separator: "\n")
-  }
-}
-
 /// A payment with its operations: every rule about what may be begun and what an outcome means.
 ///
 /// A change is made in memory, under the payment's row lock, and stored whole; what it books and
@@ -188,6 +155,8 @@ extension Payment {
     case closed
     /// The outcome of this operation has to be known first.
     case ask(OperationID)
+    /// The provider refused just now; it is asked again after a pause.
+    case later
   }
 
   /// Closes the payment to new operations and begins what is needed to give back what was held or
@@ -203,42 +172,47 @@ extension Payment {
     }
     if let pending = operations.first(where: { $0.state == .pending }) { return .ask(pending.id) }
     if let authorization, authorization.state == .waiting {
-      return .ask(beginUndoing(.void, amount: authorization.amount, now: now))
+      return undo(.void, amount: authorization.amount, now: now)
     }
-    if figures.hold > 0 { return .ask(beginUndoing(.void, amount: figures.hold, now: now)) }
-    if figures.refundable > 0 {
-      return .ask(beginUndoing(.refund, amount: figures.refundable, now: now))
-    }
+    if figures.hold > 0 { return undo(.void, amount: figures.hold, now: now) }
+    if figures.refundable > 0 { return undo(.refund, amount: figures.refundable, now: now) }
     close()
     announce(.voided)
     return .closed
   }
 
   /// Begins to let go of a hold whose time is over; nil while an operation is open, or if there is
-  /// nothing to let go of.
+  /// nothing to let go of, or not yet again.
   mutating func expire(now: Timestamp) -> OperationID? {
     guard now >= expiresAt, !operations.contains(where: { $0.state == .pending }) else {
       return nil
     }
+    let held: Int64
     switch state {
-    case .requiresAction: return beginUndoing(.void, amount: amount.minorUnits, now: now)
-    case .authorized, .partiallyRefunded:
-      return figures.hold > 0 ? beginUndoing(.void, amount: figures.hold, now: now) : nil
+    case .requiresAction: held = amount.minorUnits
+    case .authorized, .partiallyRefunded: held = figures.hold
     case .created, .authorizing, .captured, .refunded, .declined, .cancelling, .cancelled,
       .expired:
-      return nil
+      held = 0
     }
+    guard held > 0, case .ask(let void) = undo(.void, amount: held, now: now) else { return nil }
+    return void
   }
 
-  private mutating func beginUndoing(
+  /// Begins a void or refund. One that the provider refused is tried again under another id, after
+  /// 10, 20, 40 s .. 43 min.
+  private mutating func undo(
     _ kind: PaymentOperation.Kind, amount: Int64, now: Timestamp
-  ) -> OperationID {
-    // What the provider refused is tried again under a new id.
+  ) -> CancellationStep {
     var attempt = 1
-    while operation(.undoing(id, attempt: attempt)) != nil { attempt += 1 }
+    while let known = operation(.undoing(id, attempt: attempt)) {
+      let pause = Duration.seconds(5 << min(attempt, 9))
+      if known.state == .failed, now < known.createdAt + pause { return .later }
+      attempt += 1
+    }
     let undoing = OperationID.undoing(id, attempt: attempt)
     append(PaymentOperation(id: undoing, kind: kind, amount: amount, createdAt: now))
-    return undoing
+    return .ask(undoing)
   }
 
   private mutating func close() {

@@ -34,14 +34,15 @@ extension PaymentService {
         try allowed(payment)
         return payment.cancel(now: time)
       }
-      guard case .ask(let operationID) = step, let operation = payment.operation(operationID)
-      else { return PaymentAnswer(payment: payment, outcome: .done(isNew: false)) }
-      // A refusal is tried again under a new id, but not at once.
-      guard let asked = try await ask(operation, of: payment),
-        asked.operation(operationID)?.state == .succeeded
-          || operation.kind == .authorize || operation.kind == .capture,
-        asked.operation(operationID)?.state != .pending
-      else { return PaymentAnswer(payment: try await existing(id), outcome: .underway) }
+      switch step {
+      case .closed: return PaymentAnswer(payment: payment, outcome: .done(isNew: false))
+      case .later: return PaymentAnswer(payment: payment, outcome: .underway)
+      case .ask(let operationID):
+        guard let operation = payment.operation(operationID),
+          let asked = try await ask(operation, of: payment),
+          asked.operation(operationID)?.state != .pending
+        else { return PaymentAnswer(payment: payment, outcome: .underway) }
+      }
     }
     return PaymentAnswer(payment: try await existing(id), outcome: .underway)
   }

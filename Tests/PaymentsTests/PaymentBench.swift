@@ -10,7 +10,6 @@ import TestSupport
 /// The payment service's parts over a database of their own, with the roles and rights that the
 /// running service has, and with a clock that tests move.
 struct PaymentBench {
-  /// What was not answered is of no interest here.
   let store: PaymentRepository
   let ledger: LedgerRepository
   /// As the service's own role.
@@ -38,7 +37,7 @@ struct PaymentBench {
     let server = try await PrivatePostgres.shared()
     let url = try await server.makeDatabase(named: "payments")
     let password = "only-for-tests"
-    let admin = Database(try DatabaseConfiguration(url: url), group: loops)
+    let admin = try Self.database(url)
     for role in ["payment_app", "psp_sim"] {
       try await admin.execute(
         """
@@ -61,19 +60,24 @@ struct PaymentBench {
     let simulatorURL = server.url(url, user: "psp_sim", password: password)
     try await Migrator.run(simulatorMigrations, schema: "sim", on: simulatorURL)
 
-    let database = Database(
-      try DatabaseConfiguration(
-        url: server.url(url, user: "payment_app", password: password)), group: loops)
+    let database = try Self.database(
+      server.url(url, user: "payment_app", password: password))
     let clock = TestClock()
     return PaymentBench(
       store: PaymentRepository(
         database: database, outbox: Outbox(signal: FeedSignal()), recoveryAge: .seconds(5)),
       ledger: LedgerRepository(runner: database), database: database, admin: admin,
       simulator: SimulatorGateway(
-        store: SimulatorRepository(
-          database: Database(try DatabaseConfiguration(url: simulatorURL), group: loops)),
+        store: SimulatorRepository(database: try Self.database(simulatorURL)),
         now: { clock.now }, sleep: { clock.advance($0) }),
       clock: clock)
+  }
+
+  /// Patient, since all tests at once share few connections.
+  private static func database(_ url: String) throws -> Database {
+    var configuration = try DatabaseConfiguration(url: url)
+    configuration.leaseWaitMax = .seconds(60)
+    return Database(configuration, group: loops)
   }
 
   func service(_ gateway: (any PaymentGateway)? = nil) -> PaymentService {
@@ -178,6 +182,46 @@ final class ForgetfulGateway: PaymentGateway {
 
   func refund(_ request: FollowUpRequest, within limit: Duration) async throws -> ProviderAnswer {
     try crashOrReturn(try await provider.refund(request, within: limit))
+  }
+
+  func lookup(_ operation: OperationID, within limit: Duration) async throws -> ProviderAnswer? {
+    try await provider.lookup(operation, within: limit)
+  }
+}
+
+/// A provider that refuses voids, as often as told.
+final class RefusingGateway: PaymentGateway {
+  private let provider: any PaymentGateway
+  private let refusals: Mutex<Int>
+
+  init(refusals: Int, _ provider: any PaymentGateway) {
+    self.provider = provider
+    self.refusals = Mutex(refusals)
+  }
+
+  func authorize(
+    _ request: AuthorizeRequest, within limit: Duration
+  ) async throws -> ProviderAnswer {
+    try await provider.authorize(request, within: limit)
+  }
+
+  func capture(
+    _ request: FollowUpRequest, within limit: Duration
+  ) async throws -> ProviderAnswer {
+    try await provider.capture(request, within: limit)
+  }
+
+  func void(_ request: FollowUpRequest, within limit: Duration) async throws -> ProviderAnswer {
+    let isRefused = refusals.withLock { left in
+      defer { left = max(0, left - 1) }
+      return left > 0
+    }
+    if isRefused { return .declined(code: "not_now", reference: nil) }
+    return try await provider.void(request, within: limit)
+  }
+
+  func refund(_ request: FollowUpRequest, within limit: Duration) async throws -> ProviderAnswer {
+    try await provider.refund(request, within: limit)
   }
 
   func lookup(_ operation: OperationID, within limit: Duration) async throws -> ProviderAnswer? {

@@ -142,6 +142,24 @@ struct PaymentCancellationTests {
         == [Charge(state: "authorized", captured: 1000, refunded: 1000)])
   }
 
+  @Test("a void that the provider refuses is not sent again at once, but later")
+  func refused() async throws {
+    let bench = try await PaymentBench.fresh()
+    let payment = try await bench.authorize().payment
+    let service = bench.service(RefusingGateway(refusals: 1, bench.simulator))
+    for _ in 0..<3 {
+      let answer = try await service.cancel(
+        payment.id, orderID: payment.orderID, currency: .usd)
+      #expect(answer.outcome == .underway)
+    }
+    #expect(try await service.existing(payment.id).operations.count == 2)
+    bench.clock.advance(.seconds(10))
+    _ = try await PaymentRecovery(service).round()
+    let closed = try await service.existing(payment.id)
+    #expect(closed.state == .cancelled)
+    #expect(closed.operations.map(\.state) == [.succeeded, .failed, .succeeded])
+  }
+
   @Test("many at once with an authorise leave nothing held, whoever comes first")
   func races() async throws {
     let bench = try await PaymentBench.shared()

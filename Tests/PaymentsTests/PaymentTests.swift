@@ -293,7 +293,7 @@ struct PaymentCancellationRuleTests {
     #expect(payment.state == .cancelled)
   }
 
-  @Test("a refund that the provider refused is tried again under another id")
+  @Test("a refund that the provider refused is tried again under another id, after a pause")
   func triesRefundAgain() throws {
     var payment = try Samples.captured()
     guard case .ask(let first) = payment.cancel(now: Samples.start) else {
@@ -302,7 +302,9 @@ struct PaymentCancellationRuleTests {
     }
     payment.settle(first, .declined(code: "later", reference: nil))
     #expect(payment.state == .cancelling)
-    guard case .ask(let second) = payment.cancel(now: Samples.start) else {
+    let early = payment.cancel(now: Samples.start + .seconds(9))
+    #expect(early == .later)
+    guard case .ask(let second) = payment.cancel(now: Samples.start + .seconds(10)) else {
       Issue.record("there is something to refund")
       return
     }
