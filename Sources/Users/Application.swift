@@ -22,16 +22,17 @@ package struct UserApplication: ShopService {
   package func addRoutes(to routes: inout Routes) {
     let outbox = context.outbox
     let users = UserRepository(runner: context.database, outbox: outbox)
+    let limits = AttemptLimits(store: AttemptRepository(database: context.database))
     UserRoutes(
-      service: UserService(store: users),
+      service: UserService(store: users), limits: limits,
       within: { UserService(store: UserRepository(runner: $0.transaction, outbox: outbox)) },
       hashPassword: { try await PasswordHash.make(of: $0.text).text }
     ).add(to: &routes)
     let keys = keys
     SessionRoutes(
       service: SessionService(
-        users: users, store: SessionRepository(database: context.database),
-        cryptography: Cryptography(keys: keys)),
+        users: users, store: SessionRepository(database: context.database), limits: limits,
+        cryptography: Cryptography(keys: keys, secrets: context.secrets)),
       keySet: { try await keys.keySet() }
     ).add(to: &routes)
   }
@@ -42,13 +43,13 @@ package struct UserApplication: ShopService {
   }
 
   package var workers: [Worker] {
-    let sessions = SessionRepository(database: context.database)
+    let attempts = AttemptRepository(database: context.database)
     let keys = keys
     return [
       Worker("signing-key") { _ = try await keys.current() },
       Worker("login-attempt-purge") {
         while true {
-          try await sessions.purge()
+          try await attempts.purge()
           try await Task.sleep(for: .seconds(3600))
         }
       },
@@ -56,27 +57,44 @@ package struct UserApplication: ShopService {
   }
 
   package static func seed(_ database: Database, reset: Bool) async throws {
-    try await UserSeed(database: database).run(reset: reset)
+    try await UserSeedRepository(database: database).run(reset: reset)
   }
 }
 
-/// libsodium and the key of the database, behind what the domain asks for.
+/// libsodium, the key in the database and the service's secret, behind what the domain asks for.
 private final class Cryptography: SessionCryptography {
   /// How long a key is used before the database is asked again for a newer one.
   private static let keyAge: Duration = .seconds(60)
 
   private let keys: SigningKeyRepository
+  private let secrets: ServiceSecrets
   private let signer = Mutex<(signer: UserTokenSigner, readAt: ContinuousClock.Instant)?>(nil)
 
-  init(keys: SigningKeyRepository) {
+  init(keys: SigningKeyRepository, secrets: ServiceSecrets) {
     self.keys = keys
+    self.secrets = secrets
   }
 
   func isRight(_ password: String, for hash: String?) async throws -> Bool {
     try await PasswordHash.verify(password, against: hash.map(PasswordHash.init(text:)))
   }
 
-  func newRefreshToken() -> String { Base64URL.encode(randomBytes(32)) }
+  /// `session.random.code`: the code proves that the token is ours without a look at the database.
+  func newRefreshToken(for session: UUID128) -> String {
+    let body = "\(session).\(Base64URL.encode(randomBytes(32)))"
+    return "\(body).\(secrets.accessToken(kind: Self.refreshKind, id: body))"
+  }
+
+  func session(ofRefreshToken token: String) -> UUID128? {
+    guard let dot = token.lastIndex(of: "."),
+      secrets.isValid(
+        String(token[token.index(after: dot)...]), kind: Self.refreshKind, id: String(token[..<dot])
+      )
+    else { return nil }
+    return UUID128(String(token.prefix { $0 != "." }))
+  }
+
+  private static let refreshKind = "refresh"
 
   func hash(ofToken token: String) -> [UInt8] { sha256(Array(token.utf8)) }
 

@@ -20,34 +20,3 @@ struct TokenPair: Sendable, Encodable {
   let expiresIn: Int64
   let refreshToken: String
 }
-
-/// Limits on wrong passwords: few enough from one place to stop guessing, many enough in all that a
-/// stranger cannot lock the owner out at once.
-enum LoginLimit {
-  static let window: Duration = .seconds(15 * 60)
-  static let perAccountAndPrefixMax = 10
-  static let perAccountMax = 100
-  static let perPrefixMax = 300
-
-  /// The part of an address that one customer usually has: /24 of IPv4, /48 of IPv6.
-  static func prefix(of address: String?) -> String {
-    guard let address else { return "unknown" }
-    if address.contains(".") {
-      return address.split(separator: ".").prefix(3).joined(separator: ".")
-    }
-    return address.split(separator: ":", omittingEmptySubsequences: false).prefix(3)
-      .joined(separator: ":")
-  }
-}
-
-/// Failed attempts of late.
-struct LoginFailures: Sendable {
-  let accountAndPrefix: Int
-  let account: Int
-  let prefix: Int
-
-  var isTooMany: Bool {
-    accountAndPrefix >= LoginLimit.perAccountAndPrefixMax || account >= LoginLimit.perAccountMax
-      || prefix >= LoginLimit.perPrefixMax
-  }
-}

@@ -44,6 +44,12 @@ struct SessionRoutes: Sendable {
   }
 }
 
+extension UserError: RetryableFailure {
+  var retryAfter: Duration? {
+    self == .tooManyAttempts ? AttemptLimits.window : nil
+  }
+}
+
 private struct SessionView: Encodable {
   let id: UUID128
   let isCurrent: Bool

@@ -2,14 +2,13 @@ import SharedKernel
 
 /// What sessions are kept in. Refresh tokens are known by their SHA-256 only.
 protocol SessionStore: Sendable {
-  func failures(account: String, prefix: String) async throws -> LoginFailures
-  func noteFailure(account: String, prefix: String) async throws
   func insert(_ session: Session, refreshHash: [UInt8]) async throws
   /// Replaces the token of a session that is neither expired nor revoked; nil when `old` is not its
   /// present token.
-  func rotate(_ old: [UInt8], to new: [UInt8]) async throws -> (session: Session, user: User)?
-  /// Ends the session whose previous token this was.
-  func revoke(whosePreviousTokenWas hash: [UInt8]) async throws
+  func rotate(
+    _ id: UUID128, from old: [UInt8], to new: [UInt8]
+  ) async throws -> (session: Session, user: User)?
+  func revoke(_ id: UUID128) async throws
   func revoke(_ id: UUID128, of user: UserID) async throws -> Bool
   func sessions(of user: UserID) async throws -> [Session]
 }
@@ -18,7 +17,9 @@ protocol SessionStore: Sendable {
 protocol SessionCryptography: Sendable {
   /// As slow for an unknown user (nil) as for a known one.
   func isRight(_ password: String, for hash: String?) async throws -> Bool
-  func newRefreshToken() -> String
+  func newRefreshToken(for session: UUID128) -> String
+  /// The session that a refresh token was made for, spent or not; nil for what was never one.
+  func session(ofRefreshToken token: String) -> UUID128?
   func hash(ofToken token: String) -> [UInt8]
   func accessToken(for user: User, session: UUID128) async throws -> (token: String, life: Duration)
 }
@@ -27,27 +28,27 @@ protocol SessionCryptography: Sendable {
 struct SessionService: Sendable {
   let users: any UserStore
   let store: any SessionStore
+  let limits: AttemptLimits
   let cryptography: any SessionCryptography
 
   /// - Throws: `UserError`.
   func signIn(
     email: String, password: String, from address: String?, userAgent: String?
   ) async throws -> TokenPair {
-    let account = email.lowercased()
-    let prefix = LoginLimit.prefix(of: address)
-    guard try await !store.failures(account: account, prefix: prefix).isTooMany else {
-      throw UserError.tooManyAttempts
-    }
+    // What is no address has no account: all such attempts count as one.
+    let account = (try? EmailAddress(email))?.text ?? "(no address)"
+    try await limits.admitSignIn(to: account, from: address)
     let credentials = try await users.credentials(of: account)
     let isRight = try await cryptography.isRight(password, for: credentials?.passwordHash)
     guard isRight, let user = credentials?.user, user.status == .active else {
-      try await store.noteFailure(account: account, prefix: prefix)
+      try await limits.noteWrongPassword(for: account, from: address)
       throw UserError.invalidCredentials
     }
-    let refreshToken = cryptography.newRefreshToken()
     let now = Timestamp.now()
+    let id = UUID128.v7(at: now)
+    let refreshToken = cryptography.newRefreshToken(for: id)
     let session = Session(
-      id: .v7(at: now), userID: user.id, userAgent: userAgent.map { String($0.prefix(200)) },
+      id: id, userID: user.id, userAgent: userAgent.map { String($0.prefix(200)) },
       createdAt: now, expiresAt: now + Session.life)
     try await store.insert(session, refreshHash: cryptography.hash(ofToken: refreshToken))
     return try await pair(for: user, session.id, refreshToken)
@@ -55,13 +56,17 @@ struct SessionService: Sendable {
 
   /// - Throws: `UserError.sessionEnded`.
   func refresh(_ token: String) async throws -> TokenPair {
-    let hash = cryptography.hash(ofToken: token)
-    let next = cryptography.newRefreshToken()
+    guard let id = cryptography.session(ofRefreshToken: token) else {
+      throw UserError.sessionEnded
+    }
+    let next = cryptography.newRefreshToken(for: id)
     guard
-      let (session, user) = try await store.rotate(hash, to: cryptography.hash(ofToken: next)),
+      let (session, user) = try await store.rotate(
+        id, from: cryptography.hash(ofToken: token), to: cryptography.hash(ofToken: next)),
       user.status == .active
     else {
-      try await store.revoke(whosePreviousTokenWas: hash)
+      // We made this token, but it is spent: two have it, and we cannot tell who is the thief.
+      try await store.revoke(id)
       throw UserError.sessionEnded
     }
     return try await pair(for: user, session.id, next)

@@ -27,19 +27,39 @@ struct EmailAddress: Hashable, Sendable {
 
   /// - Throws: `ValidationFailure`.
   init(_ text: String) throws(ValidationFailure) {
-    let lowercased = text.lowercased()
-    let parts = lowercased.split(separator: "@", omittingEmptySubsequences: false)
-    let isPlausible =
-      lowercased.utf8.count <= Self.lengthMax && parts.count == 2 && !parts[0].isEmpty
-      && parts[1].split(separator: ".", omittingEmptySubsequences: false).count > 1
-      && parts[1].split(separator: ".", omittingEmptySubsequences: false)
-        .allSatisfy { !$0.isEmpty }
-      && lowercased.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
-      && !lowercased.contains { "\"(),:;<>[\\]".contains($0) }
-    guard isPlausible else {
-      throw ValidationFailure("/email", "invalid", "is no address for mail")
+    let parts = text.split(separator: "@", omittingEmptySubsequences: false)
+    guard text.utf8.count <= Self.lengthMax, parts.count == 2, Self.isLocalPart(parts[0]),
+      Self.isDomain(parts[1])
+    else { throw ValidationFailure("/email", "invalid", "is no address for mail") }
+    self.text = text.lowercased()
+  }
+
+  /// A dot-atom (RFC 5322 section 3.2.3) of the length that RFC 5321 section 4.5.3.1.1 allows.
+  private static func isLocalPart(_ text: Substring) -> Bool {
+    text.utf8.count <= 64
+      && text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { atom in
+        !atom.isEmpty
+          && atom.utf8.allSatisfy { isAlphanumeric($0) || "!#$%&'*+-/=?^_`{|}~".utf8.contains($0) }
+      }
+  }
+
+  /// Two labels or more (RFC 1035 section 2.3.1).
+  private static func isDomain(_ text: Substring) -> Bool {
+    let labels = text.split(separator: ".", omittingEmptySubsequences: false)
+    return labels.count > 1
+      && labels.allSatisfy { label in
+        (1...63).contains(label.utf8.count) && label.first != "-" && label.last != "-"
+          && label.utf8.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") }
+      }
+  }
+
+  private static func isAlphanumeric(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"):
+      true
+    default: false
     }
-    self.text = lowercased
   }
 }
 
@@ -55,8 +75,12 @@ struct NewPassword: Sendable {
     }
     let folded = text.lowercased()
     let isRepetitive = Set(folded).count < 4
-    guard !isRepetitive, !Self.common.contains(where: { folded.hasPrefix($0) && folded.count < $0.count + 4 })
-    else { throw ValidationFailure(pointer, "common", "is among the passwords tried first") }
+    let isCommon = Self.common.contains {
+      folded.hasPrefix($0) && folded.count < $0.count + 4
+    }
+    guard !isRepetitive, !isCommon else {
+      throw ValidationFailure(pointer, "common", "is among the passwords tried first")
+    }
     self.text = text
   }
 

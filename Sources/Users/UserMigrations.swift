@@ -21,14 +21,12 @@ let userMigrations: [Migration] = [
       id uuid PRIMARY KEY,
       user_id uuid NOT NULL REFERENCES users,
       refresh_sha256 bytea NOT NULL UNIQUE,
-      prev_sha256 bytea,
       user_agent text,
       created_at timestamptz NOT NULL DEFAULT now(),
       expires_at timestamptz NOT NULL,
       revoked_at timestamptz
     );
     CREATE INDEX sessions_user ON sessions (user_id);
-    CREATE INDEX sessions_previous ON sessions (prev_sha256) WHERE prev_sha256 IS NOT NULL;
     CREATE TABLE login_attempts (
       id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
       account text NOT NULL,

@@ -6,6 +6,7 @@ import SharedKernel
 /// Accounts over HTTP.
 struct UserRoutes: Sendable {
   let service: UserService
+  let limits: AttemptLimits
   let within: @Sendable (Work) -> UserService
   let hashPassword: @Sendable (NewPassword) async throws -> String
 
@@ -44,6 +45,7 @@ struct UserRoutes: Sendable {
     let body: NewUser = try call.json()
     let registration = try Registration(
       email: body.email, password: body.password, name: body.name, locale: body.locale)
+    try await limits.admitRegistration(from: call.request.peer)
     // Before the transaction: it takes tens of milliseconds.
     let hash = try await hashPassword(registration.password)
     return try await call.idempotently { work in

@@ -4,23 +4,24 @@ import SharedKernel
 
 /// The development accounts that the README names. Their passwords are public, so the settings
 /// refuse to seed in production.
-struct UserSeed {
+struct UserSeedRepository {
   let database: Database
 
-  private static let accounts: [(id: String, email: String, password: String, name: String, role: Role)] = [
-    (
-      "01900000-0000-7000-8000-000000000001", "shopper@shop.example", "shopper-likes-laptops",
-      "Sam Shopper", .customer
-    ),
-    (
-      "01900000-0000-7000-8000-000000000002", "staff@shop.example", "staff-packs-parcels",
-      "Stella Staff", .staff
-    ),
-    (
-      "01900000-0000-7000-8000-000000000003", "admin@shop.example", "admin-minds-the-shop",
-      "Ada Admin", .admin
-    ),
-  ]
+  private static let accounts:
+    [(id: String, email: String, password: String, name: String, role: Role)] = [
+      (
+        "01900000-0000-7000-8000-000000000001", "shopper@shop.example", "shopper-likes-laptops",
+        "Sam Shopper", .customer
+      ),
+      (
+        "01900000-0000-7000-8000-000000000002", "staff@shop.example", "staff-packs-parcels",
+        "Stella Staff", .staff
+      ),
+      (
+        "01900000-0000-7000-8000-000000000003", "admin@shop.example", "admin-minds-the-shop",
+        "Ada Admin", .admin
+      ),
+    ]
 
   /// Adds what is missing; with `reset` removes everything but the signing keys first.
   func run(reset: Bool) async throws {
