@@ -3,17 +3,10 @@ import ServiceKit
 import SharedKernel
 
 /// Asks the other services where a recipient is reached.
-struct ContactClient: Sendable {
+struct ContactClient: ContactBook {
   let users: any Upstream
   let orders: any Upstream
 
-  struct Contact: Decodable, Sendable {
-    let email: String
-    let name: String?
-  }
-
-  /// nil when the recipient is gone, or is staff, who look at the list.
-  ///
   /// - Throws: `UpstreamFailure` while the service that knows does not answer.
   func contact(of recipient: Recipient) async throws -> Contact? {
     switch recipient {
@@ -24,12 +17,18 @@ struct ContactClient: Sendable {
   }
 
   private func ask(_ upstream: any Upstream, _ target: String) async throws -> Contact? {
+    /// An order may have no address.
+    struct Answer: Decodable {
+      let email: String?
+      let name: String?
+    }
     let response = try await upstream.call(.get, target)
     if response.status.code == 404 { return nil }
     guard response.status == .ok else {
       throw UpstreamFailure(
         target: upstream.name, reason: .unavailable, cause: "answered \(response.status.code)")
     }
-    return try response.decoded()
+    let answer: Answer = try response.decoded()
+    return answer.email.map { Contact(email: $0, name: answer.name) }
   }
 }

@@ -8,7 +8,7 @@ struct Notification: Sendable {
     case email
   }
 
-  enum State: String, Codable, Sendable {
+  enum State: String, Codable, Sendable, CaseIterable {
     case queued, sent, failed
     /// Switched off by the recipient.
     case skipped
@@ -27,6 +27,9 @@ struct Notification: Sendable {
   let readAt: Timestamp?
   let sentAt: Timestamp?
   let createdAt: Timestamp
+
+  /// What no other notice shares: there is one for each event, type, channel and recipient.
+  var key: String { "\(eventID)/\(type)/\(channel.rawValue)/\(recipient.text)" }
 }
 
 /// For whom a notice is. Name and address are asked for only when it is sent.
@@ -49,8 +52,8 @@ enum Recipient: Hashable, Sendable {
       self = .staff
     } else if text.hasPrefix("user:"), let id = UserID(String(text.dropFirst(5))) {
       self = .user(id)
-    } else if text.hasPrefix("order:") {
-      self = .order(String(text.dropFirst(6)))
+    } else if text.hasPrefix("order:"), let id = UUID128(String(text.dropFirst(6))) {
+      self = .order("\(id)")
     } else {
       return nil
     }
@@ -58,18 +61,5 @@ enum Recipient: Hashable, Sendable {
 
   var userID: UserID? {
     if case .user(let id) = self { id } else { nil }
-  }
-}
-
-/// When a failed delivery is tried again.
-enum RetrySchedule {
-  private static let waits: [Duration] = [
-    .seconds(5), .seconds(30), .seconds(120), .seconds(600), .seconds(3600), .seconds(6 * 3600),
-    .seconds(24 * 3600),
-  ]
-
-  /// nil when there have been enough.
-  static func wait(afterAttempts attempts: Int) -> Duration? {
-    attempts >= 1 && attempts <= waits.count ? waits[attempts - 1] : nil
   }
 }

@@ -3,7 +3,7 @@ import ServiceKit
 import SharedKernel
 
 /// Notices in PostgreSQL.
-struct NotificationRepository: NotificationStore {
+struct NotificationRepository {
   let runner: any SQLRunner
 
   private static let columns: SQL = """
@@ -11,10 +11,14 @@ struct NotificationRepository: NotificationStore {
     n.sent_at, n.created_at
     """
 
+  /// Inserts one row for each channel, once for each event, type, channel and recipient.
+  ///
+  /// - Parameter isReplay: the notices were made before, and are not sent again.
   func insert(
-    _ notice: Notice, eventID: UUID128, channels: [Notification.Channel], state: Notification.State
+    _ notice: Notice, eventID: UUID128, channels: [Notification.Channel], isReplay: Bool
   ) async throws {
     let params = JSONText(try JSONEncoding.encode(notice.params))
+    let state: Notification.State = isReplay ? .replayed : .queued
     for channel in channels {
       try await runner.execute(
         """
@@ -26,25 +30,40 @@ struct NotificationRepository: NotificationStore {
     }
   }
 
+  /// Forgets all notices and how far the feeds were read.
+  func removeAll() async throws {
+    try await runner.execute(
+      """
+      TRUNCATE notifications, outbox, consumer_offsets, dead_letters, idempotency_keys
+      RESTART IDENTITY
+      """)
+    try await runner.execute("UPDATE feed_head SET position = 0")
+  }
+}
+
+extension NotificationRepository: NotificationStore {
   func notifications(
     of user: UserID, unreadOnly: Bool, type: String?, _ page: PageRequest
   ) async throws -> [Notification] {
     try await runner.query(
       """
       SELECT \(Self.columns) FROM notifications n
-      WHERE n.user_id = \(user) AND n.channel = 'log' AND n.state = 'sent'
+      WHERE n.user_id = \(user) AND n.channel = 'log' AND n.state <> 'skipped'
         AND n.id < \(Self.before(page)) AND (NOT \(unreadOnly) OR n.read_at IS NULL)
         AND (\(type)::text IS NULL OR n.type = \(type))
       ORDER BY n.id DESC LIMIT \(page.limit + 1)
       """, Notification.init(row:))
   }
 
-  func all(state: Notification.State?, _ page: PageRequest) async throws -> [Notification] {
-    try await runner.query(
+  func all(_ filter: NotificationFilter, _ page: PageRequest) async throws -> [Notification] {
+    let state = filter.state?.rawValue
+    let recipient = filter.recipient?.text
+    return try await runner.query(
       """
       SELECT \(Self.columns) FROM notifications n
-      WHERE n.id < \(Self.before(page))
-        AND (\(state?.rawValue)::text IS NULL OR n.state = \(state?.rawValue))
+      WHERE n.id < \(Self.before(page)) AND (\(state)::text IS NULL OR n.state = \(state))
+        AND (\(filter.type)::text IS NULL OR n.type = \(filter.type))
+        AND (\(recipient)::text IS NULL OR n.recipient = \(recipient))
       ORDER BY n.id DESC LIMIT \(page.limit + 1)
       """, Notification.init(row:))
   }
@@ -63,35 +82,51 @@ struct NotificationRepository: NotificationStore {
       """, Notification.init(row:))
   }
 
+  func notification(_ id: ID<Notification>) async throws -> Notification? {
+    try await runner.first(
+      "SELECT \(Self.columns) FROM notifications n WHERE n.id = \(id)", Notification.init(row:))
+  }
+
+  func requeue(_ id: ID<Notification>) async throws -> Notification? {
+    try await runner.first(
+      """
+      UPDATE notifications n SET attempts = 0, next_run_at = now(), state = 'queued'
+      WHERE n.id = \(id) AND n.state IN ('queued', 'failed')
+      RETURNING \(Self.columns)
+      """, Notification.init(row:))
+  }
+}
+
+extension NotificationRepository: DeliveryQueue {
   func takeDue(limit: Int, lease: Duration) async throws -> [Notification] {
     try await runner.query(
       """
-      UPDATE notifications n SET attempts = n.attempts + 1,
-        next_run_at = now() + make_interval(secs => \(Double(lease.components.seconds)))
-      FROM (
+      WITH due AS MATERIALIZED (
         SELECT id FROM notifications WHERE state = 'queued' AND next_run_at <= now()
         ORDER BY next_run_at LIMIT \(limit) FOR UPDATE SKIP LOCKED
-      ) AS due
-      WHERE n.id = due.id
+      )
+      UPDATE notifications n SET attempts = n.attempts + 1,
+        next_run_at = now() + make_interval(secs => \(Double(lease.components.seconds)))
+      FROM due WHERE n.id = due.id
       RETURNING \(Self.columns)
       """, Notification.init(row:))
   }
 
-  func markSent(_ id: ID<Notification>) async throws {
+  func settle(_ notification: Notification, _ outcome: DeliveryOutcome) async throws {
+    let (state, reason, wait): (Notification.State, String?, Duration?) =
+      switch outcome {
+      case .sent: (.sent, nil, nil)
+      case .skipped(let reason): (.skipped, reason, nil)
+      case .failed(let reason, retryAfter: nil): (.failed, reason, nil)
+      case .failed(let reason, let wait): (.queued, reason, wait)
+      }
+    let seconds = Double(wait?.components.seconds ?? 0)
     try await runner.execute(
       """
-      UPDATE notifications SET state = 'sent', sent_at = now(), last_error = NULL WHERE id = \(id)
-      """)
-  }
-
-  func markFailed(_ id: ID<Notification>, error: String, retryAfter: Duration?) async throws {
-    let state = retryAfter == nil ? "failed" : "queued"
-    let seconds = Double(retryAfter?.components.seconds ?? 0)
-    try await runner.execute(
-      """
-      UPDATE notifications SET state = \(state), last_error = \(error),
+      UPDATE notifications SET state = \(state.rawValue), last_error = \(reason),
+        sent_at = CASE WHEN \(state == .sent) THEN now() END,
         next_run_at = now() + make_interval(secs => \(seconds))
-      WHERE id = \(id)
+      WHERE id = \(notification.id) AND state = 'queued' AND attempts = \(notification.attempts)
       """)
   }
 }

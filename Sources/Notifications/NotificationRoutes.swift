@@ -13,7 +13,7 @@ struct NotificationRoutes: Sendable {
       let query = try call.query(pageParameters.union(["unread", "type"]))
       let page = try await service.list(
         of: user, unreadOnly: query.value("unread", as: Bool.self) ?? false,
-        type: query.text("type"), query.page())
+        type: type(query), query.page())
       return try .page(
         Page(elements: page.elements.map(NotificationView.init), next: page.next), of: call)
     }
@@ -29,17 +29,40 @@ struct NotificationRoutes: Sendable {
         NotificationView(try await service.setRead(call.parameter("id"), by: user)))
     }
     routes.get("/admin/notifications", access: .staff) { call in
-      let query = try call.query(pageParameters.union(["state"]))
-      let state: Notification.State? = try query.text("state").map { text in
-        guard let state = Notification.State(rawValue: text) else {
-          throw ValidationFailure("state", "invalid", "is no state of a notification")
-        }
-        return state
-      }
-      let page = try await service.all(state: state, query.page())
+      let query = try call.query(pageParameters.union(["state", "type", "to"]))
+      let page = try await service.all(filter(query), query.page())
       return try .page(
         Page(elements: page.elements.map(NotificationView.init), next: page.next), of: call)
     }
+    routes.post("/admin/notifications/{id}/retry", access: .staff) { call in
+      let notification = try await service.retry(call.parameter("id"))
+      return try .json(NotificationView(notification), status: .accepted)
+    }
+  }
+
+  private func filter(_ query: QueryParameters) throws -> NotificationFilter {
+    var filter = NotificationFilter()
+    filter.type = try type(query)
+    if let text = query.text("state") {
+      guard let state = Notification.State(rawValue: text) else {
+        throw ValidationFailure("state", "invalid", "is no state of a notification")
+      }
+      filter.state = state
+    }
+    if let text = query.text("to") {
+      guard let recipient = Recipient(text) else {
+        throw ValidationFailure("to", "invalid", "must be user:<id>, order:<id> or staff")
+      }
+      filter.recipient = recipient
+    }
+    return filter
+  }
+
+  private func type(_ query: QueryParameters) throws -> String? {
+    guard let type = query.text("type") else { return nil }
+    guard type.count <= 60, type.allSatisfy({ $0.isASCII && ($0.isLetter || "._".contains($0)) })
+    else { throw ValidationFailure("type", "invalid", "must be such as order.confirmed") }
+    return type
   }
 }
 
@@ -57,7 +80,7 @@ private struct NotificationView: Encodable {
   let createdAt: Timestamp
 
   init(_ notification: Notification) {
-    let words = NoticeText(type: notification.type, params: notification.params, name: nil)
+    let words = NoticeText(type: notification.type, params: notification.params)
     id = notification.id
     type = notification.type
     channel = notification.channel

@@ -2,26 +2,22 @@ import SharedKernel
 
 /// What notices are kept in.
 protocol NotificationStore: Sendable {
-  /// Inserts one row for each channel, once for each event, type, channel and recipient.
-  func insert(
-    _ notice: Notice, eventID: UUID128, channels: [Notification.Channel], state: Notification.State
-  ) async throws
   func notifications(
     of user: UserID, unreadOnly: Bool, type: String?, _ page: PageRequest
   ) async throws -> [Notification]
-  func all(state: Notification.State?, _ page: PageRequest) async throws -> [Notification]
+  func all(_ filter: NotificationFilter, _ page: PageRequest) async throws -> [Notification]
   /// nil when it is not this user's.
   func setRead(_ id: ID<Notification>, of user: UserID) async throws -> Notification?
-  /// Leases notices that are due, so that no other instance sends them meanwhile.
-  func takeDue(limit: Int, lease: Duration) async throws -> [Notification]
-  func markSent(_ id: ID<Notification>) async throws
-  func markFailed(_ id: ID<Notification>, error: String, retryAfter: Duration?) async throws
+  func notification(_ id: ID<Notification>) async throws -> Notification?
+  /// Makes one that is queued or failed due now, with all its tries before it; nil when it is neither.
+  func requeue(_ id: ID<Notification>) async throws -> Notification?
 }
 
-/// Sends a notice by the channel that it is for.
-protocol NoticeSender: Sendable {
-  /// - Throws: when it could not be sent now.
-  func send(_ notification: Notification) async throws
+/// Which notices staff look at; nil is any.
+struct NotificationFilter: Sendable {
+  var state: Notification.State?
+  var type: String?
+  var recipient: Recipient?
 }
 
 /// Notices' use cases.
@@ -35,44 +31,47 @@ struct NotificationService: Sendable {
     return Page(rows: rows, limit: page.limit) { Cursor([$0.id.description]) }
   }
 
-  func all(state: Notification.State?, _ page: PageRequest) async throws -> Page<Notification> {
-    let rows = try await store.all(state: state, page)
+  func all(_ filter: NotificationFilter, _ page: PageRequest) async throws -> Page<Notification> {
+    let rows = try await store.all(filter, page)
     return Page(rows: rows, limit: page.limit) { Cursor([$0.id.description]) }
   }
 
+  /// - Throws: `NotFound`
   func setRead(_ id: ID<Notification>, by user: UserID) async throws -> Notification {
     guard let notification = try await store.setRead(id, of: user) else {
       throw NotFound("notification")
     }
     return notification
   }
+
+  /// Sends again what failed, or now what waits.
+  ///
+  /// - Throws: `NotFound`; `NotificationError.notRetriable` for one that is sent or never to be.
+  func retry(_ id: ID<Notification>) async throws -> Notification {
+    if let notification = try await store.requeue(id) { return notification }
+    guard let notification = try await store.notification(id) else {
+      throw NotFound("notification")
+    }
+    throw NotificationError.notRetriable(notification.state)
+  }
 }
 
-/// Sends what is due, one batch after the other.
-struct Delivery: Sendable {
-  static let batchMax = 50
-  /// Longer than any sender takes; after it another instance may try.
-  static let lease: Duration = .seconds(60)
-  static let errorTextMax = 500
+enum NotificationError: Failure, Hashable {
+  case notRetriable(Notification.State)
 
-  let store: any NotificationStore
-  let sender: any NoticeSender
+  var kind: FailureKind { .invalidStateTransition }
 
-  /// - Returns: how many were due.
-  func deliverBatch() async throws -> Int {
-    let due = try await store.takeDue(limit: Self.batchMax, lease: Self.lease)
-    for notification in due {
-      do {
-        try await sender.send(notification)
-        try await store.markSent(notification.id)
-      } catch is CancellationError {
-        throw CancellationError()
-      } catch {
-        try await store.markFailed(
-          notification.id, error: String("\(error)".prefix(Self.errorTextMax)),
-          retryAfter: RetrySchedule.wait(afterAttempts: notification.attempts))
-      }
+  var detail: String {
+    switch self {
+    case .notRetriable(let state):
+      "The notification is \(state.rawValue); there is nothing to retry."
     }
-    return due.count
+  }
+
+  var members: [String: FailureValue] {
+    switch self {
+    case .notRetriable(let state):
+      ["from": .text(state.rawValue), "to": "queued", "allowed": []]
+    }
   }
 }

@@ -85,20 +85,37 @@ package struct Mailer: Sendable {
   /// - Throws: `Failure`; `CancellationError`
   package func send(_ mail: Mail) async throws {
     do {
-      // A name that cannot stand in a header is left out: the mail matters more.
-      let address = try MailAddress(
-        mail.recipient, name: mail.name.flatMap { $0.contains(where: \.isNewline) ? nil : $0 })
+      let address = try MailAddress(mail.recipient, name: mail.headerName)
       try await client.send(
         MailMessage(
           from: sender, to: address, subject: mail.subject, messageID: messageID(for: mail.key),
           writtenAt: mail.writtenAt.seconds, text: mail.text))
     } catch let error as MailError {
-      throw Failure(description: "\(error)", isTemporary: error.isTemporary)
+      throw Failure(error)
     }
   }
 
   private func messageID(for key: String) -> String {
     let domain = sender.mailbox.split(separator: "@").last ?? "shop.example"
     return "\(Base64URL.encode(sha256(Array(key.utf8))))@\(domain)"
+  }
+}
+
+extension Mailer.Mail {
+  /// A name that cannot stand in a header is left out: the mail matters more.
+  fileprivate var headerName: String? {
+    guard let name, name.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F }) else {
+      return nil
+    }
+    return name
+  }
+}
+
+extension Mailer.Failure {
+  fileprivate init(_ error: MailError) {
+    // What a server replies often repeats the address: only its code is told.
+    description =
+      if case .refused(let code, _) = error { "refused with code \(code)" } else { "\(error)" }
+    isTemporary = error.isTemporary
   }
 }

@@ -1,0 +1,92 @@
+import SharedKernel
+
+/// What notices are queued in until they are sent.
+protocol DeliveryQueue: Sendable {
+  /// Leases notices that are due and counts the try, so that no other instance sends them meanwhile.
+  func takeDue(limit: Int, lease: Duration) async throws -> [Notification]
+  /// Records what became of a try, unless a later one has been begun.
+  func settle(_ notification: Notification, _ outcome: DeliveryOutcome) async throws
+}
+
+/// What became of one try to send a notice.
+enum DeliveryOutcome: Hashable, Sendable {
+  case sent
+  /// There is nobody to send it to.
+  case skipped(String)
+  /// To be tried again after a while; given up when there is no `retryAfter`.
+  case failed(String, retryAfter: Duration?)
+}
+
+/// Sends a notice by the channel that it is for.
+protocol NoticeSender: Sendable {
+  /// - Returns: `sent` or `skipped`.
+  /// - Throws: when it could not be sent now; `Undeliverable` when it never can.
+  func send(_ notification: Notification) async throws -> DeliveryOutcome
+}
+
+/// No further try can help.
+struct Undeliverable: Error {
+  let reason: String
+}
+
+/// When a failed delivery is tried again.
+enum RetrySchedule {
+  private static let waits: [Duration] = [
+    .seconds(5), .seconds(30), .seconds(120), .seconds(600), .seconds(3600), .seconds(6 * 3600),
+    .seconds(24 * 3600),
+  ]
+
+  /// nil when there have been enough.
+  static func wait(afterAttempts attempts: Int) -> Duration? {
+    attempts >= 1 && attempts <= waits.count ? waits[attempts - 1] : nil
+  }
+}
+
+/// Sends what is due.
+struct Delivery: Sendable {
+  /// Sent at once.
+  static let batchMax = 16
+  /// Longer than any sender takes; after it another instance may try.
+  static let lease: Duration = .seconds(60)
+  static let pause: Duration = .milliseconds(500)
+  private static let reasonMax = 500
+
+  let queue: any DeliveryQueue
+  let sender: any NoticeSender
+
+  /// Until cancelled.
+  func run() async throws {
+    while !Task.isCancelled {
+      if try await deliverBatch() == 0 { try await Task.sleep(for: Self.pause) }
+    }
+  }
+
+  /// - Returns: how many were due.
+  func deliverBatch() async throws -> Int {
+    let due = try await queue.takeDue(limit: Self.batchMax, lease: Self.lease)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for notification in due {
+        group.addTask {
+          try await queue.settle(notification, try await outcome(of: notification))
+        }
+      }
+      try await group.waitForAll()
+    }
+    return due.count
+  }
+
+  /// - Throws: `CancellationError`
+  private func outcome(of notification: Notification) async throws -> DeliveryOutcome {
+    do {
+      return try await sender.send(notification)
+    } catch is CancellationError {
+      throw CancellationError()
+    } catch let error as Undeliverable {
+      return .failed(String(error.reason.prefix(Self.reasonMax)), retryAfter: nil)
+    } catch {
+      return .failed(
+        String("\(error)".prefix(Self.reasonMax)),
+        retryAfter: RetrySchedule.wait(afterAttempts: notification.attempts))
+    }
+  }
+}
