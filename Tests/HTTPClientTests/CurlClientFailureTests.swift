@@ -28,10 +28,9 @@ struct CurlClientFailureTests {
 
   @Test("an unknown host: the request was not sent")
   func unknownHost() async {
-    let client = CurlClient(group: group)
-    await #expect(throws: HTTPClientError.notSent(.hostNotFound)) {
-      try await client.handle(request(to: "no-such-host.invalid:80"))
-    }
+    // A label of more than 63 letters: known to be none without asking a name server.
+    let host = String(repeating: "a", count: 64) + ".invalid"
+    #expect(await failure(of: request(to: "\(host):80")) == .notSent(.hostNotFound))
   }
 
   @Test("a server that accepts no connection: not sent, after the connect timeout")
@@ -99,7 +98,8 @@ struct CurlClientFailureTests {
     request.timeout = .seconds(1)
     let clock = ContinuousClock()
     let elapsed = await clock.measure {
-      #expect(await failure(of: request) == .timedOut(sent: true))
+      let error = await failure(of: request)
+      #expect(error == .timedOut(sent: true))
     }
     #expect(elapsed >= .seconds(1))
   }
@@ -122,7 +122,7 @@ struct CurlClientFailureTests {
     defer { server.close() }
     var request = request(to: server.authority)
     request.isSecure = true
-    guard case .notSent = await failure(of: request) else {
+    guard case .notSent = await failure(of: request, on: tlsLoop) else {
       Issue.record("sent")
       return
     }
@@ -216,7 +216,9 @@ struct CurlClientFailureTests {
     }
   }
 
-  private func failure(of request: HTTPRequest) async -> HTTPClientError? {
+  private func failure(
+    of request: HTTPRequest, on group: EventLoopGroup = oneLoop
+  ) async -> HTTPClientError? {
     do {
       _ = try await CurlClient(group: group).handle(request)
       return nil
