@@ -15,6 +15,11 @@ enum Readiness {
     enum CodingKeys: String, CodingKey { case settings = "Config" }
   }
 
+  private struct PassingCheck: Decodable {
+    let serviceName: String
+    enum CodingKeys: String, CodingKey { case serviceName = "ServiceName" }
+  }
+
   private struct ServiceInfo: Decodable {
     let instance: String
     let version: String?
@@ -32,6 +37,17 @@ enum Readiness {
       leader.status == .ok, leader.body.count > 2
     else { return "it has no leader" }
     return nil
+  }
+
+  /// The services that our agent does not yet list as passing, by name in Consul.
+  static func unlisted(port: Int) async -> [String] {
+    let names = ServiceEntry.all.map(\.name)
+    guard let answer = await LoopbackProbe.get("/v1/health/state/passing", port: port),
+      // An answer of another form lists none of ours.
+      let checks = try? JSONDecoder().decode([PassingCheck].self, from: Data(answer.body))
+    else { return names }
+    let passing = Set(checks.map(\.serviceName))
+    return names.filter { !passing.contains($0) }
   }
 
   /// What a service still lacks; nil when the process that was started for `record` answers under

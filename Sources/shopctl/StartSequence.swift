@@ -14,6 +14,8 @@ struct StartSequence: Sendable {
 
   /// How long one program may take from its start to its first good answer.
   static let readyWithin: Duration = .seconds(60)
+  /// How long all of them may take until Consul has checked each once.
+  static let listedWithin: Duration = .seconds(30)
 
   /// - Returns: the plan that now runs.
   func run() async throws -> Plan {
@@ -148,6 +150,24 @@ struct StartSequence: Sendable {
     for service in ServiceEntry.all {
       try await waitFor("\(service.short), port \(ports[service.short])", process: service.short) {
         await Readiness.service($0)
+      }
+    }
+    if plan.agent != nil { try await waitUntilListed(port: ports["consul"]) }
+  }
+
+  /// The services find each other through Consul: before all are in it, a first order could miss one.
+  private func waitUntilListed(port: Int) async throws {
+    try await progress.step("five services in Consul") {
+      let deadline = ContinuousClock.now + Self.listedWithin
+      var missing = await Readiness.unlisted(port: port)
+      while !missing.isEmpty {
+        guard ContinuousClock.now < deadline else {
+          throw Trouble(
+            "Consul does not list as passing: \(missing.joined(separator: ", ")).",
+            next: ["Look at http://127.0.0.1:\(port)/ui and the logs in \(state.logsPath)"])
+        }
+        try await Task.sleep(for: .milliseconds(100))
+        missing = await Readiness.unlisted(port: port)
       }
     }
   }
