@@ -78,6 +78,10 @@ struct CheckoutRunner: Sendable {
       try await follow(lease, until: until)
     } catch is LeaseLost {
       return
+    } catch let cancellation as CancellationError {
+      // The record under way may have been made; the next holder finds out.
+      try await giveBack(lease)
+      throw cancellation
     }
   }
 
@@ -179,7 +183,12 @@ struct CheckoutRunner: Sendable {
   }
 
   private func giveBack(_ lease: SagaLease) async throws {
-    try await store.giveBack(lease, after: .zero, trouble: nil)
+    guard Task.isCancelled else {
+      return try await store.giveBack(lease, after: .zero, trouble: nil)
+    }
+    // A task of its own, since nothing can be written any more in one that is cancelled; awaited, so
+    // that it does not outlive the request.
+    try await Task { try await store.giveBack(lease, after: .zero, trouble: nil) }.value
   }
 
   /// After a call that told nothing: waits here if the caller has the time, else gives the saga back.

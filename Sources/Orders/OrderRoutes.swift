@@ -88,9 +88,10 @@ struct OrderRoutes: Sendable {
   private func one(_ call: Call) async throws -> HTTPResponse {
     var order = try await visible(call)
     let wait = call.waitPreference(standard: .zero)
-    if wait > .zero, !call.hasCondition || call.clientHas(version: Int(order.version)) {
-      order = try await orders.order(
-        order.id, otherThan: order.version, until: Timestamp.now() + wait)
+    let awaitsChange =
+      call.hasCondition ? call.clientHas(version: Int(order.version)) : !order.state.isAtRest
+    if wait > .zero, awaitsChange {
+      order = try await orders.order(order.id, otherThan: order.version, wait: wait)
     }
     let version = Int(order.version)
     if call.clientHas(version: version) {

@@ -157,7 +157,8 @@ struct OrderService: Sendable {
   }
 
   /// The order once its version is another than `version`, or as it stands when the time is over.
-  func order(_ id: OrderID, otherThan version: Int64, until: Timestamp) async throws -> Order {
+  func order(_ id: OrderID, otherThan version: Int64, wait: Duration) async throws -> Order {
+    let until = checkout.now() + wait
     var pause: Duration = .milliseconds(25)
     while true {
       let order = try await order(id)

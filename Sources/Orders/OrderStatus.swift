@@ -21,8 +21,13 @@ enum OrderState: String, Codable, Sendable, CaseIterable {
     successors.contains(next)
   }
 
-  /// Checkout has not ended: its saga will still move the order.
-  var isInCheckout: Bool { self == .pending || self == .awaitingPayment }
+  /// No saga is at work: only a new command moves the order.
+  var isAtRest: Bool {
+    switch self {
+    case .pending, .awaitingPayment, .cancelling: false
+    case .confirmed, .partiallyShipped, .shipped, .delivered, .cancelled: true
+    }
+  }
 
   /// Checkout succeeded, and nothing has undone it since.
   var isConfirmedOrLater: Bool {

@@ -28,7 +28,7 @@ import Testing
     "what became of the money follows from the payment's figures",
     arguments: [
       (0, 0, 0, false, PaymentStatus.none),
-      (0, 0, 0, true, .none),
+      (0, 0, 0, true, .voided),
       (100, 0, 0, false, .authorized),
       (100, 0, 0, true, .voided),
       (100, 100, 0, false, .captured),
@@ -38,10 +38,10 @@ import Testing
       (100, 40, 40, true, .refunded),
     ] as [(Int64, Int64, Int64, Bool, PaymentStatus)])
   func paymentStatus(
-    authorized: Int64, captured: Int64, refunded: Int64, isClosed: Bool, expected: PaymentStatus
+    authorized: Int64, captured: Int64, refunded: Int64, isVoided: Bool, expected: PaymentStatus
   ) {
     let figures = PaymentFigures(
-      authorized: authorized, captured: captured, refunded: refunded, isClosed: isClosed,
+      authorized: authorized, captured: captured, refunded: refunded, isVoided: isVoided,
       version: 1)
     #expect(PaymentStatus(figures) == expected)
   }

@@ -5,10 +5,11 @@ import Testing
 
 @Suite struct QuoteTests {
   private func variant(
-    _ id: Int, product: Int, price: Int64? = 100, isActive: Bool = true
+    _ id: Int, product: Int, price: Int64? = 100, isActive: Bool = true, isOnlyOne: Bool = true
   ) throws -> CatalogueVariant {
     CatalogueVariant(
       variantID: id, productID: product, name: "P\(product)", sku: "S\(id)", isActive: isActive,
+      isOnlyOne: isOnlyOne,
       price: try price.map { try Money(minorUnits: $0, currency: .usd) })
   }
 
@@ -40,7 +41,7 @@ import Testing
   @Test("what cannot be bought is named")
   func faults() throws {
     let variants = try [
-      variant(10, product: 1), variant(11, product: 1), variant(20, product: 2, isActive: false),
+      variant(10, product: 1, isOnlyOne: false), variant(20, product: 2, isActive: false),
       variant(30, product: 3, price: nil), variant(40, product: 4),
     ]
     let request = try request([

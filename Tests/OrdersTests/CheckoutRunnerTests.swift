@@ -1,0 +1,330 @@
+import ServiceKit
+import SharedKernel
+import Testing
+
+@testable import Orders
+
+@Suite struct CheckoutRunnerTests {
+  @Test("an order is confirmed with stock committed and the money taken once")
+  func confirms() async throws {
+    let bench = try await OrdersBench()
+    let order = try await bench.place(quantity: 3)
+    #expect(order.state == .confirmed)
+    #expect(order.paymentStatus == .captured)
+    #expect(order.payment.captured == 3000)
+    #expect(bench.peers.calls == [.quote, .hold, .authorize, .commit, .capture])
+    #expect(bench.peers.available(1) == 997)
+    #expect(try await bench.history(of: order) == [.pending, .confirmed])
+    #expect(try await bench.events(of: order) == ["order.created", "order.confirmed"])
+    #expect(try await bench.violations() == [])
+  }
+
+  @Test("a lost answer is asked for again, and nothing happens twice", arguments: PeerCall.forward)
+  func lostAnswer(call: PeerCall) async throws {
+    let bench = try await OrdersBench()
+    bench.peers.script(call, .answerLost, .unreachable, .status(500))
+    let order = try await bench.place(wait: .seconds(9))
+    #expect(order.state == .confirmed)
+    #expect(bench.peers.calls.filter { $0 == call }.count == 4)
+    #expect(bench.peers.payments.map(\.captures) == [1])
+    #expect(bench.peers.available(1) == 999)
+    #expect(try await bench.violations() == [])
+  }
+
+  @Test(
+    "when its time is over the request leaves the saga to a worker", arguments: PeerCall.forward)
+  func givenBack(call: PeerCall) async throws {
+    let bench = try await OrdersBench()
+    bench.peers.script(call, .unreachable, .unreachable, .unreachable, .unreachable, .unreachable)
+    let order = try await bench.place(wait: .seconds(1))
+    #expect(order.state == .pending)
+    try await bench.runWorkers()
+    #expect(try await bench.orders.order(order.id).state == .confirmed)
+    #expect(try await bench.violations() == [])
+  }
+
+  @Test("without a wait the request makes no call at all")
+  func noWait() async throws {
+    let bench = try await OrdersBench()
+    let order = try await bench.place(wait: .zero)
+    #expect(order.state == .pending)
+    #expect(bench.peers.calls == [.quote])
+    try await bench.runWorkers()
+    #expect(try await bench.orders.order(order.id).state == .confirmed)
+  }
+
+  // MARK: Refusals
+
+  @Test("an order without stock is cancelled at once, without a payment")
+  func noStock() async throws {
+    let bench = try await OrdersBench()
+    let order = try await bench.place(product: 2, quantity: 5)
+    #expect(order.state == .cancelled)
+    #expect(
+      order.cancellation
+        == Cancellation(.insufficientStock, shortages: [Shortage(variantId: 2, available: 1)]))
+    #expect(bench.peers.calls == [.quote, .hold])
+    #expect(try await bench.events(of: order) == ["order.created", "order.cancelled"])
+    #expect(try await bench.violations() == [])
+  }
+
+  @Test("a declined order gives its stock back and does not cancel what was never paid")
+  func declined() async throws {
+    let bench = try await OrdersBench()
+    let order = try await bench.place("tok_declined")
+    #expect(order.state == .cancelled)
+    #expect(order.cancellation == Cancellation(.paymentDeclined, declineCode: "stolen_card"))
+    #expect(bench.peers.calls == [.quote, .hold, .authorize, .release])
+    #expect(bench.peers.available(1) == 1000)
+    #expect(try await bench.history(of: order) == [.pending, .cancelling, .cancelled])
+    #expect(try await bench.violations() == [])
+  }
+
+  @Test("stock that is lost after the payment gives the money back")
+  func holdLost() async throws {
+    let bench = try await OrdersBench()
+    let peers = bench.peers
+    peers.script(.authorize, .meanwhile { peers.loseHolds() })
+    let order = try await bench.place()
+    #expect(order.state == .cancelled)
+    #expect(order.cancellation?.reason == .holdLost)
+    #expect(order.paymentStatus == .voided)
+    #expect(peers.calls == [.quote, .hold, .authorize, .commit, .cancel, .release])
+    #expect(try await bench.violations() == [])
+  }
+
+  @Test("compensations go on until they succeed, whoever runs them")
+  func compensates() async throws {
+    let bench = try await OrdersBench()
+    let peers = bench.peers
+    peers.script(.authorize, .meanwhile { peers.loseHolds() })
+    peers.script(.cancel, .unreachable, .answerLost, .status(500), .status(404), .unreachable)
+    peers.script(.release, .status(409), .unreachable, .answerLost)
+    let order = try await bench.place(wait: .seconds(1))
+    #expect(order.state == .cancelling)
+    try await bench.runWorkers()
+    #expect(try await bench.orders.order(order.id).state == .cancelled)
+    #expect(try await bench.violations() == [])
+  }
+
+  // MARK: Waiting for the customer
+
+  @Test("an order awaits its payment, with more time for it, and goes on when it is there")
+  func awaitsPayment() async throws {
+    let bench = try await OrdersBench()
+    let order = try await bench.place("tok_requires_action")
+    #expect(order.state == .awaitingPayment)
+    #expect(order.nextAction == NextAction(type: "challenge", url: "/x", accessToken: "secret"))
+    #expect(bench.peers.calls == [.quote, .hold, .authorize, .hold])
+
+    bench.clock.advance(.seconds(11 * 60))
+    try await bench.runWorkers(rounds: 1)
+    #expect(try await bench.orders.order(order.id).state == .awaitingPayment)
+
+    bench.peers.settlePayments(as: "authorized")
+    try await bench.runWorkers()
+    let paid = try await bench.orders.order(order.id)
+    #expect(paid.state == .confirmed)
+    #expect(paid.nextAction == nil)
+    #expect(
+      try await bench.history(of: order)
+        == [.pending, .awaitingPayment, .pending, .confirmed])
+    #expect(
+      try await bench.events(of: order)
+        == ["order.created", "order.awaiting_payment", "order.confirmed"])
+    #expect(try await bench.violations() == [])
+  }
+
+  @Test("a payment that is declined after a wait cancels the order")
+  func awaitedDecline() async throws {
+    let bench = try await OrdersBench()
+    let order = try await bench.place("tok_requires_action")
+    bench.peers.settlePayments(as: "declined")
+    try await bench.runWorkers()
+    let declined = try await bench.orders.order(order.id)
+    #expect(declined.state == .cancelled)
+    #expect(declined.cancellation?.reason == .paymentDeclined)
+    #expect(bench.peers.available(1) == 1000)
+    #expect(try await bench.violations() == [])
+  }
+
+  @Test("an event wakes a saga that waits, and one that is just being given back")
+  func woken() async throws {
+    let bench = try await OrdersBench()
+    let order = try await bench.place("tok_requires_action")
+    let store = bench.runner.store
+    #expect(try await store.takeDue(countMax: 10, lease: .seconds(15)).isEmpty)
+    #expect(try await bench.wake(order))
+    let leases = try await store.takeDue(countMax: 10, lease: .seconds(15))
+    #expect(leases.count == 1)
+    for lease in leases {
+      #expect(try await bench.wake(order))
+      try await store.giveBack(lease, after: .seconds(30), trouble: nil)
+    }
+    #expect(try await store.takeDue(countMax: 10, lease: .seconds(15)).count == 1)
+  }
+
+  // MARK: Deadlines and cancelling
+
+  @Test("a checkout that is not done by its deadline is undone", arguments: PeerCall.forward)
+  func tooLate(call: PeerCall) async throws {
+    let bench = try await OrdersBench()
+    // Whether the call was done or not, nothing may be left of it.
+    bench.peers.script(call, .answerLost)
+    let order = try await bench.place(wait: .milliseconds(400))
+    #expect(order.state == .pending)
+    bench.clock.advance(.seconds(10 * 60))
+    try await bench.runWorkers()
+    let late = try await bench.orders.order(order.id)
+    #expect(late.state == .cancelled)
+    #expect(late.cancellation?.reason == .timedOut)
+    #expect(late.payment.captured == late.payment.refunded)
+    #expect(bench.peers.available(1) == 1000)
+    #expect(bench.peers.reservations.map(\.state) == ["released"])
+    #expect(bench.peers.payments.map(\.state) == ["cancelled"])
+    #expect(try await bench.violations() == [])
+  }
+
+  @Test(
+    "a request to cancel is honoured at the next step or at the last", arguments: PeerCall.forward)
+  func cancelled(call: PeerCall) async throws {
+    let bench = try await OrdersBench()
+    bench.peers.script(
+      call,
+      .meanwhile {
+        let id = try await bench.database.value("SELECT id FROM orders", as: OrderID.self)
+        try await bench.orders.store.cancel(
+          #require(id), CancelRequest(reason: "changed my mind", actor: "anon"))
+      })
+    let order = try await bench.place()
+    #expect(order.state == .cancelled)
+    #expect(order.cancellation?.reason == .requested)
+    #expect(bench.peers.available(1) == 1000)
+    #expect(bench.peers.payments.allSatisfy { $0.captured == $0.refunded })
+    #expect(
+      try await bench.orders.history(of: order.id).contains {
+        $0.reason == "requested: changed my mind"
+      })
+    #expect(try await bench.violations() == [])
+  }
+
+  @Test("a confirmed order that is cancelled gives money and stock back")
+  func cancelConfirmed() async throws {
+    let bench = try await OrdersBench()
+    let order = try await bench.place()
+    let request = CancelRequest(reason: nil, actor: "anon")
+    let cancelled = try await bench.orders.cancel(order.id, request, wait: .seconds(5))
+    #expect(cancelled.state == .cancelled)
+    #expect(cancelled.paymentStatus == .refunded)
+    #expect(bench.peers.available(1) == 1000)
+    #expect(
+      try await bench.events(of: order) == [
+        "order.created", "order.confirmed", "order.cancellation_requested", "order.cancelled",
+      ])
+    let again = try await bench.orders.cancel(order.id, request, wait: .zero)
+    #expect(again.version == cancelled.version)
+    #expect(try await bench.violations() == [])
+  }
+
+  // MARK: Dying runners
+
+  @Test(
+    "whoever takes over from a runner that died finishes; one that was only slow writes nothing",
+    arguments: PeerCall.forward)
+  func takenOver(call: PeerCall) async throws {
+    let bench = try await OrdersBench()
+    bench.peers.script(
+      call,
+      .meanwhile {
+        try await bench.expireLeases()
+        try await bench.runWorkers()
+      })
+    let order = try await bench.place()
+    #expect(order.state == .confirmed)
+    #expect(bench.peers.payments.map(\.captures) == [1])
+    #expect(bench.peers.payments.map(\.authorizations) == [1])
+    #expect(bench.peers.available(1) == 999)
+    #expect(try await bench.history(of: order) == [.pending, .confirmed])
+    #expect(try await bench.events(of: order) == ["order.created", "order.confirmed"])
+    #expect(try await bench.violations() == [])
+  }
+
+  @Test(
+    "a compensation that was taken over is finished once", arguments: [PeerCall.cancel, .release])
+  func compensationTakenOver(call: PeerCall) async throws {
+    let bench = try await OrdersBench()
+    let peers = bench.peers
+    peers.script(.authorize, .meanwhile { peers.loseHolds() })
+    peers.script(
+      call,
+      .meanwhile {
+        try await bench.expireLeases()
+        try await bench.runWorkers()
+      })
+    let order = try await bench.place()
+    #expect(order.state == .cancelled)
+    #expect(try await bench.history(of: order) == [.pending, .cancelling, .cancelled])
+    #expect(try await bench.violations() == [])
+  }
+
+  @Test("a lease that has passed to another can write nothing")
+  func fenced() async throws {
+    let bench = try await OrdersBench()
+    let order = try await bench.place(wait: .zero)
+    let store = bench.runner.store
+    let old = try #require(try await store.take(of: order.id, lease: .zero))
+    let new = try #require(try await store.take(of: order.id, lease: .seconds(15)))
+    #expect(new.epoch == old.epoch + 1)
+    await #expect(throws: LeaseLost.self) {
+      _ = try await store.advance(old, to: .authorize, figures: nil, for: .seconds(15))
+    }
+    await #expect(throws: LeaseLost.self) {
+      _ = try await store.renew(old, trouble: "x", for: .seconds(15))
+    }
+    await #expect(throws: LeaseLost.self) {
+      try await store.giveBack(old, after: .zero, trouble: nil)
+    }
+    await #expect(throws: LeaseLost.self) { _ = try await store.confirm(old, figures: nil) }
+    await #expect(throws: LeaseLost.self) {
+      try await store.refuse(old, Cancellation(.insufficientStock))
+    }
+    await #expect(throws: LeaseLost.self) {
+      _ = try await store.turnBack(
+        old, Cancellation(.timedOut), to: .releaseHold, figures: nil, for: .seconds(15))
+    }
+    #expect(try await bench.orders.order(order.id).state == .pending)
+    #expect(try await store.take(of: order.id, lease: .seconds(15)) == nil)
+    _ = try await store.advance(new, to: .authorize, figures: nil, for: .seconds(15))
+  }
+
+  // MARK: Parking
+
+  @Test("a saga without progress for an hour is put before a person, and goes on")
+  func parked() async throws {
+    let bench = try await OrdersBench()
+    let order = try await bench.place("tok_declined", wait: .zero)
+    bench.peers.script(.release, .unreachable, .unreachable)
+    try await bench.runWorkers(rounds: 1)
+    bench.clock.advance(.seconds(2 * 60 * 60))
+    try await bench.runWorkers(rounds: 1)
+    let parked = try await bench.orders.order(order.id)
+    #expect(parked.state == .cancelling)
+    #expect(parked.needsAttention)
+    #expect(
+      try await bench.events(of: order) == ["order.created", "order.attention_required"])
+    try await bench.runWorkers()
+    let closed = try await bench.orders.order(order.id)
+    #expect(closed.state == .cancelled)
+    #expect(!closed.needsAttention)
+  }
+}
+
+extension OrdersBench {
+  /// - Returns: whether there was a saga to wake.
+  func wake(_ order: Order) async throws -> Bool {
+    let overview = SagaOverviewRepository(database: database)
+    let page = try await overview.sagas(SagaFilter(), PageRequest())
+    let saga = page.elements.first { $0.orderId == order.id }
+    return try await overview.wake(#require(saga).id)
+  }
+}

@@ -1,0 +1,152 @@
+import EventLoops
+import Postgres
+import ServiceKit
+import SharedKernel
+import Synchronization
+import TestSupport
+
+@testable import Orders
+
+/// The order service's parts over a database of their own, with the rights that the running service
+/// has, peers that tests script, and a clock that only tests move.
+struct OrdersBench: Sendable {
+  let peers: ScriptedPeers
+  let clock: TestClock
+  /// As the service's own role.
+  let database: Database
+  let runner: CheckoutRunner
+  let orders: OrderService
+
+  private static let loops = EventLoopGroup(count: 1)
+
+  /// - Parameter timings: waits are not slept: they move the clock.
+  init(timings: CheckoutTimings = CheckoutTimings()) async throws {
+    let database = try await Self.makeDatabase()
+    let peers = ScriptedPeers()
+    let clock = TestClock()
+    let outbox = Outbox(signal: FeedSignal())
+    let product = ProductClient(upstream: peers.product)
+    self.database = database
+    self.peers = peers
+    self.clock = clock
+    runner = CheckoutRunner(
+      store: SagaRepository(database: database, outbox: outbox), stock: product,
+      payments: PaymentClient(upstream: peers.payment), timings: timings, now: { clock.now },
+      random: { 0.5 }, sleep: { clock.advance($0) })
+    orders = OrderService(
+      store: OrderRepository(database: database, outbox: outbox), catalogue: product,
+      checkout: runner, captureMode: .automatic)
+  }
+
+  private static func makeDatabase() async throws -> Database {
+    let server = try await PrivatePostgres.shared()
+    let url = try await server.makeDatabase(named: "orders")
+    let admin = Database(try DatabaseConfiguration(url: url), group: loops)
+    try await admin.execute(
+      """
+      DO $$ BEGIN CREATE ROLE order_app LOGIN PASSWORD 'only-for-tests';
+      EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$
+      """)
+    try await admin.execute("CREATE SCHEMA orders")
+    try await admin.execute("GRANT USAGE ON SCHEMA orders TO order_app")
+    try await admin.execute(
+      """
+      DO $$ BEGIN EXECUTE format('ALTER ROLE order_app IN DATABASE %I SET search_path = orders',
+        current_database()); END $$
+      """)
+    try await Migrator.run(
+      commonMigrations(appRole: "order_app") + orderMigrations, schema: "orders", on: url)
+    await admin.close()
+    return Database(
+      try DatabaseConfiguration(
+        url: server.url(url, user: "order_app", password: "only-for-tests")), group: loops)
+  }
+
+  // MARK: Buying
+
+  static let address = PostalAddress(
+    name: "Ada", line1: "1 Main St", line2: nil, city: "Bern", region: nil, postalCode: "3000",
+    country: "CH", phone: nil)
+
+  static func request(
+    _ token: String = "tok_ok", product: Int = 1, quantity: Int = 1
+  ) throws -> OrderRequest {
+    try OrderRequest(
+      PlaceOrder(
+        items: [.init(productId: product, variantId: nil, quantity: quantity)],
+        shippingAddress: address, billingAddress: nil, email: "ada@example.com",
+        paymentToken: token, expectedTotal: nil, note: nil), isGuest: true)
+  }
+
+  static func key(_ key: String = UUID128.v7().description, of request: UInt8 = 1) -> OrderKey {
+    OrderKey(principal: "anon", key: key, fingerprint: [request])
+  }
+
+  /// Buys as a guest.
+  func place(
+    _ token: String = "tok_ok", product: Int = 1, quantity: Int = 1, key: OrderKey = key(),
+    wait: Duration = .seconds(5)
+  ) async throws -> Order {
+    try await orders.place(
+      Self.request(token, product: product, quantity: quantity), by: nil, key, wait: wait
+    ).order
+  }
+
+  /// What the workers would do until nothing is due: takes every saga that is, however long its wait.
+  func runWorkers(rounds: Int = 30) async throws {
+    for _ in 0..<rounds {
+      try await makeDue()
+      let leases = try await runner.store.takeDue(countMax: 100, lease: .seconds(15))
+      if leases.isEmpty { return }
+      for lease in leases { try await runner.run(lease) }
+    }
+  }
+
+  func makeDue() async throws {
+    try await database.execute(
+      "UPDATE sagas SET next_run_at = now() - interval '1 s' WHERE state = 'running'")
+  }
+
+  /// Ends all leases, as time does when their holders have died.
+  func expireLeases() async throws {
+    try await database.execute(
+      """
+      UPDATE sagas SET lease_until = now() - interval '1 s', next_run_at = now() - interval '1 s'
+      WHERE state = 'running'
+      """)
+  }
+
+  // MARK: Looking
+
+  func events(of order: Order) async throws -> [String] {
+    try await database.values(
+      "SELECT type FROM outbox WHERE subject = \("\(order.id)") ORDER BY id")
+  }
+
+  func history(of order: Order) async throws -> [OrderState] {
+    try await orders.history(of: order.id).map(\.to)
+  }
+
+  /// What breaks the invariants of the schema; empty when all hold.
+  func violations() async throws -> [String] {
+    var found: [String] = []
+    for invariant in orderInvariants {
+      found += try await database.values(invariant.violations, as: String.self)
+    }
+    found += try await database.values(
+      "SELECT format('saga %s keeps its input', id) FROM sagas WHERE state = 'done' AND input IS NOT NULL",
+      as: String.self)
+    return found
+  }
+}
+
+/// Stands still until a test, or something that would have slept, moves it.
+final class TestClock: Sendable {
+  private let time = Mutex(Timestamp.now())
+
+  var now: Timestamp { time.withLock { $0 } }
+
+  func advance(_ duration: Duration) {
+    time.withLock { $0 = $0 + duration }
+  }
+}
