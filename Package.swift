@@ -137,6 +137,12 @@ let package = Package(
         "Payments", "ServiceKit", "SharedKernel", "Postgres", "EventLoops", "HTTPMessages",
         "CoreHTTP", "TestSupport", .product(name: "Logging", package: "swift-log"),
       ]),
+    tests(
+      "OrdersTests",
+      [
+        "Orders", "ServiceKit", "SharedKernel", "Postgres", "EventLoops", "HTTPMessages",
+        "CoreHTTP", "TestSupport", .product(name: "Logging", package: "swift-log"),
+      ]),
     tests("shopctlTests", ["shopctl", "TestSupport", "Postgres", "EventLoops"]),
   ]
 )
