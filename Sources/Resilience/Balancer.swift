@@ -54,22 +54,29 @@ package final class Balancer: Sendable {
       if !isFinished { balancer.finish(choice, .ignored, began: began, attemptTimeout: 0) }
     }
 
-    /// - Parameter attemptTimeout: a failed attempt counts as at least as slow as this.
-    package consuming func finish(_ outcome: Outcome, attemptTimeout: Duration?) {
+    /// - Parameters:
+    ///   - attemptTimeout: a failed attempt counts as at least as slow as this.
+    ///   - isLongPoll: the peer took its time on request, which tells nothing of its speed.
+    package consuming func finish(
+      _ outcome: Outcome, attemptTimeout: Duration?, isLongPoll: Bool = false
+    ) {
       isFinished = true
       balancer.finish(
         choice, outcome, began: began,
-        attemptTimeout: (attemptTimeout ?? .seconds(2)).nanosecondsSaturated)
+        attemptTimeout: (attemptTimeout ?? .seconds(2)).nanosecondsSaturated,
+        isLongPoll: isLongPoll)
     }
   }
 
   private func finish(
-    _ choice: EndpointTable.Choice, _ outcome: Outcome, began: Int64, attemptTimeout: Int64
+    _ choice: EndpointTable.Choice, _ outcome: Outcome, began: Int64, attemptTimeout: Int64,
+    isLongPoll: Bool = false
   ) {
     let now = clock.now.nanoseconds
     table.withLock {
       $0.finish(
-        choice, outcome, duration: now - began, attemptTimeout: attemptTimeout, at: now)
+        choice, outcome, duration: isLongPoll ? nil : now - began,
+        attemptTimeout: attemptTimeout, at: now)
     }
   }
 

@@ -185,19 +185,15 @@ struct EndpointTable: Sendable {
   // MARK: - Learning
 
   /// - Parameters:
-  ///   - duration: nanoseconds the attempt took.
+  ///   - duration: nanoseconds the attempt took; nil when that tells nothing.
   ///   - attemptTimeout: nanoseconds; a failed attempt counts as at least as slow, or an endpoint
   ///     that fails at once would attract everything.
   mutating func finish(
-    _ choice: Choice, _ outcome: Outcome, duration: Int64, attemptTimeout: Int64, at now: Int64
+    _ choice: Choice, _ outcome: Outcome, duration: Int64?, attemptTimeout: Int64, at now: Int64
   ) {
     endpoints[choice.place]?.inFlight -= 1
     if choice.isProbe { endpoints[choice.place]?.record.isProbed = false }
-    switch outcome {
-    case .success: endpoints[choice.place]?.latency.observe(duration, tau: tau, at: now)
-    case .ignored, .failure(.untrusted, _): break
-    case .failure:
-      let latency = max(duration, attemptTimeout)
+    if let duration, let latency = outcome.latency(duration, attemptTimeout: attemptTimeout) {
       endpoints[choice.place]?.latency.observe(latency, tau: tau, at: now)
     }
     judge(choice, outcome, at: now)
@@ -297,6 +293,17 @@ struct EndpointTable: Sendable {
         endpoint: keys[place], weight: Int(endpoint.weight), inFlight: endpoint.inFlight,
         latency: .nanoseconds(Int64(endpoint.latency.value(tau: tau, at: now))),
         isEjected: endpoint.record.isEjected, timesEjected: endpoint.record.timesEjected)
+    }
+  }
+}
+
+extension Outcome {
+  /// What an attempt's duration tells of its endpoint, nanoseconds; nil for nothing.
+  fileprivate func latency(_ duration: Int64, attemptTimeout: Int64) -> Int64? {
+    switch self {
+    case .success: duration
+    case .ignored, .failure(.untrusted, _): nil
+    case .failure: max(duration, attemptTimeout)
     }
   }
 }

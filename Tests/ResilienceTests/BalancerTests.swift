@@ -81,6 +81,17 @@ struct BalancerTests {
     #expect(shares[Self.key(0), default: 0] < 300)
   }
 
+  @Test("a long poll's time does not count as slowness")
+  func longPolls() throws {
+    let balancer = try balancer(1)
+    let before = balancer.readings[0].latency
+    let selection = try #require(hold(balancer))
+    clock.advance(by: .milliseconds(10))
+    selection.selection.take()?.finish(.success, attemptTimeout: nil, isLongPoll: true)
+    #expect(balancer.readings[0].latency <= before)
+    #expect(balancer.readings[0].inFlight == 0)
+  }
+
   @Test("the less loaded of two equals is chosen")
   func load() throws {
     let balancer = try balancer(2)

@@ -166,7 +166,7 @@ struct CircuitBreakerModelTests {
 
   @Test("any sequence of calls, results, steps of time and orders matches the model")
   func matchesModel() {
-    expectNoFault(cases: 600, generate: Self.steps) { Self.fault($0, seed: $1) }
+    expectNoFault(cases: 400, generate: Self.steps) { Self.fault($0, seed: $1) }
   }
 
   @Test("adding a constant to all instants changes nothing")
