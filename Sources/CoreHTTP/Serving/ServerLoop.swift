@@ -31,6 +31,8 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   private var connections: [Connection] = []
   private var listener: DescriptorWatch?
   private var isAcceptingPaused = false
+  private var sweepTimer: LoopTimer?
+  private var drainTimer: LoopTimer?
   private var drained: (() -> Void)?
 
   init(
@@ -64,9 +66,18 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   }
 
   func descriptorReady(_ readiness: Readiness) {
-    guard let listener else { return }
+    acceptInARow()
+  }
+
+  /// - Returns: whether more may be waiting.
+  @discardableResult
+  private func acceptInARow() -> Bool {
+    guard let listener, !isAcceptingPaused else { return false }
     for _ in 0..<Self.acceptsInARowMax {
-      guard census.enter() else { return pauseAccepting() }
+      guard census.enter() else {
+        pauseAccepting()
+        return false
+      }
       var address = SocketAddress()
       let descriptor = address.withMutableSockaddr {
         cepoll_accept(listener.descriptor, $0, $1)
@@ -79,11 +90,14 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
       census.leave()
       switch reason {
       case ECONNABORTED, EINTR, EPROTO: continue
-      case EAGAIN: return
-      // Out of descriptors or memory: the next look tries again, rather than every turn.
-      default: return pauseAccepting()
+      case EAGAIN: return false
+      default:
+        // Out of descriptors or memory: the next look tries again, rather than every turn.
+        pauseAccepting()
+        return false
       }
     }
+    return true
   }
 
   private func admit(_ descriptor: Int32, from address: SocketAddress) {
@@ -113,18 +127,15 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
     }
     census.leave()
     resumeAccepting()
-    if connections.isEmpty, let drained {
-      self.drained = nil
-      drained()
-    }
+    if connections.isEmpty, isDraining { finishDraining() }
   }
 
   // MARK: Time
 
   private func scheduleSweep() {
     // Not weak: an object that was ever referred to weakly is slower to retain, and this one is
-    // retained for every request. The last sweep of a drained server lets go of it.
-    loop.schedule(after: limits.timeResolution) { self.sweep() }
+    // retained for every request. Draining cancels the timer.
+    sweepTimer = loop.schedule(after: limits.timeResolution) { self.sweep() }
   }
 
   /// One look at every connection; a stamp and a comparison each.
@@ -152,19 +163,29 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
     stopAccepting()
     isDraining = true
     for connection in connections { connection.endIfIdle() }
-    guard !connections.isEmpty else { return done() }
     let earlier = drained
     drained = {
       earlier?()
       done()
     }
-    loop.schedule(after: limit) { for connection in self.connections { connection.close() } }
+    if connections.isEmpty { return finishDraining() }
+    drainTimer = loop.schedule(after: limit) {
+      for connection in self.connections { connection.close() }
+    }
+  }
+
+  private func finishDraining() {
+    sweepTimer?.cancel()
+    drainTimer?.cancel()
+    let drained = drained
+    self.drained = nil
+    drained?()
   }
 
   private func stopAccepting() {
     guard let listener else { return }
     // Closing the listener would reset those that wait for their accept.
-    if !isAcceptingPaused { descriptorReady(.readable) }
+    while acceptInARow() {}
     listener.cancel()
     close(listener.descriptor)
     self.listener = nil
