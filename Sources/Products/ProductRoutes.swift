@@ -35,8 +35,9 @@ struct ProductRoutes: Sendable {
         text: query.text("q"), category: query.text("category"), ids: query.list("ids"),
         slug: query.text("slug"), currency: try currency(query), status: status,
         page: query.page()))
-    return try .page(
-      Page(elements: page.elements.map { ProductView($0) }, next: page.next), of: call)
+    return try HTTPResponse.page(
+      Page(elements: page.elements.map { ProductView($0) }, next: page.next), of: call
+    ).publiclyCacheable(for: call)
   }
 
   private func show(_ call: Call) async throws -> HTTPResponse {
@@ -45,7 +46,9 @@ struct ProductRoutes: Sendable {
       call.parameter("id"), currency: currency, for: call.caller)
     if call.clientHas(version: product.version) { return .notModified(version: product.version) }
     let variants = try await service.variants(of: product, currency: currency)
-    return try .json(ProductView(product, variants: variants), version: product.version)
+    return try HTTPResponse.json(
+      ProductView(product, variants: variants), version: product.version
+    ).publiclyCacheable(for: call)
   }
 
   private func create(_ call: Call) async throws -> HTTPResponse {
@@ -84,7 +87,7 @@ struct ProductRoutes: Sendable {
   private func categories(_ call: Call) async throws -> HTTPResponse {
     _ = try call.query()
     let all = try await service.categories()
-    return try .json(CategoryView.tree(all, under: nil))
+    return try HTTPResponse.json(CategoryView.tree(all, under: nil)).publiclyCacheable(for: call)
   }
 
   private func currency(_ query: QueryParameters) throws -> Currency? {

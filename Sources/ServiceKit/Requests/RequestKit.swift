@@ -61,12 +61,7 @@ package final class RequestKit: Sendable {
       response = problem(for: error, request, requestID)
     }
     response.fields[.requestID] = requestID
-    if response.fields[.cacheControl] == nil {
-      let isCacheable =
-        rule.isPublicRead && request.method == .get && response.status.code < 400
-        && !request.fields.contains(.authorization)
-      response.fields[.cacheControl] = isCacheable ? "public, max-age=5" : "no-store"
-    }
+    if response.fields[.cacheControl] == nil { response.fields[.cacheControl] = "no-store" }
     return response
   }
 

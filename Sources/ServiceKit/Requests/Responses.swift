@@ -42,6 +42,12 @@ extension HTTPResponse {
     return response
   }
 
+  /// Lets caches keep what anybody may see, for a moment; nothing else may be kept.
+  package func publiclyCacheable(for call: Call) -> HTTPResponse {
+    call.request.fields.contains(.authorization)
+      ? self : adding(.cacheControl, "public, max-age=5")
+  }
+
   package func adding(_ name: HTTPFieldName, _ value: String) -> HTTPResponse {
     var response = self
     response.fields[name] = value

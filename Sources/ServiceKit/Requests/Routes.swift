@@ -68,9 +68,4 @@ struct RouteRule: Sendable {
   let pattern: String
   let access: Access
   let key: KeyRule
-
-  /// Public catalogue reads may be kept by caches; all else may not (api: lists and caching).
-  var isPublicRead: Bool {
-    if case .optional = access { true } else { false }
-  }
 }
