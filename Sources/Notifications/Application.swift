@@ -41,10 +41,6 @@ package struct NotificationApplication: ShopService {
   }
 
   package var invariants: [Invariant] { notificationInvariants }
-
-  package static func seed(_ database: Database, reset: Bool) async throws {
-    if reset { try await NotificationRepository(runner: database).removeAll() }
-  }
 }
 
 /// I9 of the contract, in this schema. (That there is at most one is a constraint of the table.)

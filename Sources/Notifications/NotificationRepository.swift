@@ -29,16 +29,6 @@ struct NotificationRepository {
         """)
     }
   }
-
-  /// Forgets all notices and how far the feeds were read.
-  func removeAll() async throws {
-    try await runner.execute(
-      """
-      TRUNCATE notifications, outbox, consumer_offsets, dead_letters, idempotency_keys
-      RESTART IDENTITY
-      """)
-    try await runner.execute("UPDATE feed_head SET position = 0")
-  }
 }
 
 extension NotificationRepository: NotificationStore {

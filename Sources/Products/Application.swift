@@ -45,13 +45,13 @@ package struct ProductApplication: ShopService {
 
   package var invariants: [Invariant] { productInvariants }
 
-  package static func seed(_ database: Database, reset: Bool) async throws {
-    try await ProductSeed(database: database).run(reset: reset)
+  package static func seed(_ database: Database) async throws {
+    try await ProductSeed(database: database).run()
   }
 }
 
 /// I1 and I2 of the contract, in this schema.
-private let productInvariants = [
+let productInvariants = [
   Invariant(
     "I1", "reserved units are those of held and committed lines, and no more than there are",
     violations: """

@@ -100,18 +100,9 @@ struct ProductSeed {
       description: "Dotted paper, 200 pages."),
   ]
 
-  /// Adds what is missing; with `reset` removes everything first.
-  func run(reset: Bool) async throws {
+  /// Does nothing where there are products.
+  func run() async throws {
     try await database.transaction { transaction in
-      if reset {
-        try await transaction.execute(
-          """
-          TRUNCATE products, variants, variant_prices, categories, product_categories, stock,
-            stock_movements, reservations, reservation_lines, outbox, consumer_offsets,
-            dead_letters, idempotency_keys RESTART IDENTITY
-          """)
-        try await transaction.execute("UPDATE feed_head SET position = 0")
-      }
       // Two seeds at once would both find the table empty.
       try await transaction.execute("LOCK TABLE products IN EXCLUSIVE MODE")
       let count: Int? = try await transaction.value("SELECT count(*) FROM products")

@@ -56,8 +56,10 @@ package struct UserApplication: ShopService {
     ]
   }
 
-  package static func seed(_ database: Database, reset: Bool) async throws {
-    try await UserSeedRepository(database: database).run(reset: reset)
+  package static let tablesKept = ["signing_keys"]
+
+  package static func seed(_ database: Database) async throws {
+    try await UserSeedRepository(database: database).run()
   }
 }
 

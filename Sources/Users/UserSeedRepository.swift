@@ -23,18 +23,8 @@ struct UserSeedRepository {
       ),
     ]
 
-  /// Adds what is missing; with `reset` removes everything but the signing keys first.
-  func run(reset: Bool) async throws {
-    if reset {
-      try await database.transaction { transaction in
-        try await transaction.execute(
-          """
-          TRUNCATE users, sessions, login_attempts, outbox, consumer_offsets, dead_letters,
-            idempotency_keys RESTART IDENTITY
-          """)
-        try await transaction.execute("UPDATE feed_head SET position = 0")
-      }
-    }
+  /// Adds the accounts that are missing.
+  func run() async throws {
     for account in Self.accounts {
       guard let id = UserID(account.id) else { preconditionFailure("the ids above are UUIDs") }
       let hash = try await PasswordHash.make(of: account.password)

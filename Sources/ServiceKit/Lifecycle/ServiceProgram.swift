@@ -72,7 +72,10 @@ struct Seed<Service: ShopService>: AsyncParsableCommand {
     var configuration = try DatabaseConfiguration(url: settings.migrationDatabaseURL)
     configuration.applicationName = "\(Service.identity.name) seed"
     let database = Database(configuration, group: group)
-    try await Service.seed(database, reset: reset)
+    if reset {
+      try await emptySchema(Service.identity.schema, keeping: Service.tablesKept, in: database)
+    }
+    try await Service.seed(database)
     await database.close()
     print("\(Service.identity.schema): seeded")
   }

@@ -28,8 +28,12 @@ package protocol ShopService: Sendable {
   /// Further schemas that `migrate` brings up to date (the payment simulator's).
   static func migrateFurther(_ settings: Settings) async throws -> [String]
 
-  /// Development data. `database` is the schema owner's.
-  static func seed(_ database: Database, reset: Bool) async throws
+  /// Adds development data, where there is none. `database` is the schema owner's.
+  static func seed(_ database: Database) async throws
+
+  /// Tables that `seed --reset` leaves as they are, besides those of ServiceKit: what a migration
+  /// put there, and keys.
+  static var tablesKept: [String] { get }
 }
 
 extension ShopService {
@@ -37,7 +41,8 @@ extension ShopService {
   package var invariants: [Invariant] { [] }
   package var userKeySet: (@Sendable () async throws -> [UInt8])? { nil }
   package static func migrateFurther(_ settings: Settings) async throws -> [String] { [] }
-  package static func seed(_ database: Database, reset: Bool) async throws {}
+  package static func seed(_ database: Database) async throws {}
+  package static var tablesKept: [String] { [] }
 
   /// The service as a program; see `ServiceProgram`.
   package static func main() async {
