@@ -102,11 +102,11 @@ final class LoopConnections: @unchecked Sendable {
   }
 
   private func cancel(_ run: StatementRun) {
+    // Its end forgets the connection.
+    let connection = run.connection
     run.fail(CancellationError())
     // A pipelined read has neighbours; the sweep stops it if it turns out to be slow.
-    guard run.kind != .read, let connection = run.connection, connection.running === run else {
-      return
-    }
+    guard run.kind != .read, let connection, connection.running === run else { return }
     connection.cancelRunning()
   }
 

@@ -12,7 +12,7 @@ final class ReadLane: ConnectionOwner {
   private let loop: EventLoop
   private(set) var connections: [Connection] = []
   private var openingCount = 0
-  /// Reads that wait for the first connection.
+  /// Reads that wait for the first connection; the attempt to open it has a time limit.
   private var waiting = Deque<StatementRun>()
   private(set) var isClosed = false
   var changed: () -> Void = {}
@@ -125,9 +125,6 @@ final class ReadLane: ConnectionOwner {
 
   /// Ends the reads whose time is up, and stops what the server runs for nobody.
   func sweep(at now: MonotonicTime) {
-    for run in waiting where run.deadline <= now {
-      run.fail(PostgresError.notSent(reason: "no connection in time"))
-    }
     for connection in connections {
       connection.forEachUnanswered { run in
         if run.deadline <= now {

@@ -12,6 +12,9 @@ func withDatabase(
 ) async throws {
   let url = try await PrivatePostgres.shared().makeDatabase(named: name)
   var configuration = try DatabaseConfiguration(url: url)
+  // A busy machine is no failure.
+  configuration.connectTimeout = .seconds(30)
+  configuration.statementTimeout = .seconds(30)
   configure(&configuration)
   let database = Database(configuration, group: loops)
   do {
