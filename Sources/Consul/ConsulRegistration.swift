@@ -6,7 +6,8 @@ package enum RegistrationEvent: Sendable, Equatable {
     case initial, lost, drift
   }
   case registered(Reason)
-  /// Consul does not answer or refuses; it is tried again, unless `isTemporary` is false.
+  /// Consul does not answer or refuses; it is tried again, unless `isTemporary` is false. Told at
+  /// once, then once a minute.
   case failed(ConsulError)
   /// The agent no longer knows this instance; it is registered again.
   case lost
@@ -33,6 +34,7 @@ package final class ConsulRegistration: Sendable {
   /// After registering, until the instance must be visible to itself.
   private static let visibleWithin: Duration = .seconds(5)
   private static let pollWait: Duration = .seconds(30)
+  private static let warnEvery: Duration = .seconds(60)
   private static let deregisterCallTimeout: Duration = .seconds(1)
 
   package init(
@@ -63,6 +65,7 @@ package final class ConsulRegistration: Sendable {
     var due: RegistrationEvent.Reason? = .initial
     var hash: String?
     var isSeen = false
+    var warnedAt: ContinuousClock.Instant?
     do {
       while true {
         try await Task.sleep(for: pacer.take(at: .now))
@@ -94,8 +97,12 @@ package final class ConsulRegistration: Sendable {
             return
           }
           backoff.reset()
+          warnedAt = nil
         } catch let error as ConsulError {
-          report(.failed(error))
+          if warnedAt.map({ .now - $0 >= Self.warnEvery }) ?? true {
+            warnedAt = .now
+            report(.failed(error))
+          }
           guard error.isTemporary else { return }
           hash = nil
           try await Task.sleep(for: backoff.next(after: error, using: &random))

@@ -185,6 +185,29 @@ struct CurlClientTests {
     }
   }
 
+  @Test("a client's idle connections are closed when it goes")
+  func closesWithClient() async throws {
+    let (events, told) = AsyncStream<Void>.makeStream()
+    let server = try ScriptedServer { connection in
+      _ = connection.readRequest()
+      connection.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+      connection.waitForClose()
+      told.yield()
+    }
+    defer { server.close() }
+    _ = try await CurlClient(group: group).handle(request(to: server))
+    for await _ in events { break }
+  }
+
+  @Test("a host with several addresses is reached at the one that answers")
+  func severalAddresses() async throws {
+    let server = try ScriptedServer.answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    defer { server.close() }
+    var request = request(to: server)
+    request.authority = "localhost:\(server.port)"
+    #expect(try await CurlClient(group: group).handle(request).status.code == 200)
+  }
+
   // MARK: Where it runs
 
   @Test("a caller on a loop stays on it")

@@ -129,7 +129,9 @@ package final class PrivateConsul: Sendable {
   ) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
       // A thread of its own: those of the global queue are few, and run the tests.
-      DispatchQueue(label: "private-consul").async { continuation.resume(with: Result(catching: body)) }
+      DispatchQueue(label: "private-consul").async {
+        continuation.resume(with: Result(catching: body))
+      }
     }
   }
 }
