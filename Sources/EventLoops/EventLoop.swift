@@ -13,7 +13,7 @@ import Synchronization
 ///
 /// A turn is: wait, hand out readiness, run due timers, run jobs, run what was asked for
 /// `beforeWaiting`. (The shape follows Redis' `ae.c`.)
-package final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable {
+package final class EventLoop: TaskExecutor, @unchecked Sendable {
   // @unchecked: `inbox` is guarded by its mutex; all else is touched on the loop's thread alone.
 
   /// Events taken from one wait; more stay in the kernel for the next.
@@ -125,14 +125,6 @@ package final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable
     if mustSignal { signal() }
   }
 
-  package func asUnownedSerialExecutor() -> UnownedSerialExecutor {
-    UnownedSerialExecutor(ordinary: self)
-  }
-
-  package func checkIsolated() {
-    precondition(isCurrent, "not on event loop \(index)")
-  }
-
   // MARK: Descriptors and timers (on the loop's thread)
 
   /// Adds a non-blocking descriptor to the epoll set. The loop keeps `handler` until the watch is
@@ -237,13 +229,13 @@ package final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable
   }
 
   private func runJobs() {
+    guard nextJob < jobs.count else { return }
+    let executor = asUnownedTaskExecutor()
     let end = nextJob + Self.jobsPerTurnMax
     while nextJob < jobs.count, nextJob < end {
       let job = jobs[nextJob]
       nextJob += 1
-      // Both roles at once: code isolated to this executor and tasks that only prefer it.
-      job.runSynchronously(
-        isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+      job.runSynchronously(on: executor)
     }
     if nextJob == jobs.count {
       jobs.removeAll(keepingCapacity: true)
