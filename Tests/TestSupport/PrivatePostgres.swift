@@ -97,7 +97,7 @@ package final class PrivatePostgres: Sendable {
       ], output: "\(directory)/initdb.log")
     var attempts = 0
     while true {
-      let port = try Self.freePort()
+      let port = try LoopbackPort.free(1)[0]
       do {
         try Self.start(programs: programs, directory: directory, port: port)
         self.port = port
@@ -152,21 +152,5 @@ package final class PrivatePostgres: Sendable {
       ["/bin/sh", "-c", "trap '' INT TERM HUP; read -r line; \(asOwner); rm -rf \(directory)"],
       input: ends[0], output: "/dev/null")
     close(ends[0])  // The other end stays open for the life of this process.
-  }
-
-  private static func freePort() throws -> UInt16 {
-    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-    defer { close(listener) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(listener, $0, length) == 0 && getsockname(listener, $0, &length) == 0
-      }
-    }
-    guard isBound else { throw Failure(description: "no free port: errno \(errno)") }
-    return UInt16(bigEndian: address.sin_port)
   }
 }
