@@ -235,7 +235,9 @@ struct CurlClientTests {
       }
     }
     defer { server.close() }
-    let client = CurlClient(group: twoLoops)
+    var limits = ClientLimits()
+    limits.connectTimeout = .seconds(10)
+    let client = CurlClient(group: twoLoops, limits: limits)
     try await withThrowingTaskGroup(of: Void.self) { tasks in
       for number in 1...200 {
         let request = request(.get, "/\(number)", to: server)

@@ -23,7 +23,7 @@ package final class ScriptedServer: Sendable {
     var one: Int32 = 1
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
     let bound = LoopbackPort.withAddress(port) { bind(listener, $0, $1) }
-    guard bound == 0, listen(listener, 128) == 0 else { throw LoopbackPort.NoneFree() }
+    guard bound == 0, listen(listener, 1024) == 0 else { throw LoopbackPort.NoneFree() }
     Self.onThread { [self] in accept() }
   }
 
