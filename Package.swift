@@ -143,6 +143,12 @@ let package = Package(
         "Orders", "ServiceKit", "SharedKernel", "Postgres", "EventLoops", "HTTPMessages",
         "CoreHTTP", "TestSupport", .product(name: "Logging", package: "swift-log"),
       ]),
+    tests(
+      "ContractTests",
+      [
+        "Orders", "Products", "Payments", "ServiceKit", "SharedKernel", "Postgres", "EventLoops",
+        "HTTPMessages", "CoreHTTP", "TestSupport", .product(name: "Logging", package: "swift-log"),
+      ]),
     tests("shopctlTests", ["shopctl", "TestSupport", "Postgres", "EventLoops"]),
   ]
 )

@@ -1,0 +1,35 @@
+import CoreHTTP
+import Logging
+import Postgres
+import ServiceKit
+
+@testable import Payments
+
+/// The payment service's routes with the provider simulator, which answers without its delays.
+enum PaymentPeer {
+  static func router(in shop: ShopDatabase) async throws -> (Router, Database) {
+    let url = try await shop.addSchema("payment", role: "payment_app")
+    let simulatorURL = try await shop.addSchema("sim", role: "psp_sim", isOwner: true)
+    try await Migrator.run(
+      commonMigrations(appRole: "payment_app") + paymentMigrations, schema: "payment",
+      on: shop.url)
+    try await Migrator.run(simulatorMigrations, schema: "sim", on: simulatorURL)
+    let database = try ShopDatabase.open(url)
+    let secrets = try ServiceSecrets(key: [UInt8](repeating: 2, count: 32))
+    var routes = Routes(kit: RouterUpstream.kit(database, secrets: secrets))
+    PaymentApplication(
+      store: PaymentRepository(
+        database: database, outbox: Outbox(signal: FeedSignal()), recoveryAge: .seconds(5)),
+      ledger: LedgerRepository(runner: database),
+      simulator: SimulatorGateway(
+        store: SimulatorRepository(database: try ShopDatabase.open(simulatorURL)),
+        sleep: { _ in }),
+      timings: PaymentTimings(), secrets: secrets, logger: Logger(label: "test")
+    ).addRoutes(to: &routes)
+    return (routes.router, database)
+  }
+
+  static func violations(in database: Database) async throws -> [String] {
+    try await ContractTests.violations(of: paymentInvariants, in: database)
+  }
+}
