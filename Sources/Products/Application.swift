@@ -46,7 +46,7 @@ package struct ProductApplication: ShopService {
   package var invariants: [Invariant] { productInvariants }
 
   package static func seed(_ database: Database) async throws {
-    try await ProductSeed(database: database).run()
+    try await ProductSeedRepository(database: database).run()
   }
 }
 

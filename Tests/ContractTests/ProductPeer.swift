@@ -12,7 +12,7 @@ enum ProductPeer {
       commonMigrations(appRole: "product_app") + productMigrations, schema: "product",
       on: shop.url)
     let owner = try await shop.owner(of: "product")
-    try await ProductSeed(database: owner).run()
+    try await ProductSeedRepository(database: owner).run()
     await owner.close()
     let database = try ShopDatabase.open(url)
     let outbox = Outbox(signal: FeedSignal())

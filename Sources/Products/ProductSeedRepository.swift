@@ -3,7 +3,7 @@ import ServiceKit
 import SharedKernel
 
 /// The development catalogue: ids, names and prices that the README and the examples use.
-struct ProductSeed {
+struct ProductSeedRepository {
   let database: Database
 
   private struct Item {
