@@ -78,7 +78,8 @@ struct ProductRepository: ProductStore {
   }
 
   func categories() async throws -> [Category] {
-    try await runner.query("SELECT id, slug, name, parent_id FROM categories ORDER BY path") { row in
+    try await runner.query("SELECT id, slug, name, parent_id FROM categories ORDER BY path") {
+      row in
       Category(
         id: try row.next(), slug: try row.next(), name: try row.next(), parentID: try row.next())
     }

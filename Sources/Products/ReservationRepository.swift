@@ -20,8 +20,10 @@ struct ReservationRepository: ReservationStore {
     let head = try await runner.first(
       "SELECT state, expires_at, version FROM reservations WHERE order_id = \(id) \(lock)"
     ) { row in
-      (state: try row.next(as: String.self), expiresAt: try row.next(as: Timestamp.self),
-        version: try row.next(as: Int.self))
+      (
+        state: try row.next(as: String.self), expiresAt: try row.next(as: Timestamp.self),
+        version: try row.next(as: Int.self)
+      )
     }
     guard let head else { return nil }
     let lines = try await runner.query(
@@ -30,8 +32,10 @@ struct ReservationRepository: ReservationStore {
       WHERE order_id = \(id) ORDER BY variant_id
       """
     ) { row in
-      (line: ReservationLine(variantId: try row.next(), quantity: try row.next()),
-        fulfilled: try row.next(as: Int.self))
+      (
+        line: ReservationLine(variantId: try row.next(), quantity: try row.next()),
+        fulfilled: try row.next(as: Int.self)
+      )
     }
     guard let state = Reservation.State(rawValue: head.state) else {
       throw PostgresError.invalid("a reservation is in the unknown state \(head.state)")

@@ -48,7 +48,8 @@ struct StockAdjustment: Sendable {
         "must be ±1 to ±\(Self.unitsMax)")
     case .to(let units, let expected):
       validation.require(
-        (0...Self.unitsMax).contains(units), "/setTo", "out_of_range", "must be 0 to \(Self.unitsMax)"
+        (0...Self.unitsMax).contains(units), "/setTo", "out_of_range",
+        "must be 0 to \(Self.unitsMax)"
       )
       validation.require(expected >= 0, "/expectedOnHand", "out_of_range")
     }

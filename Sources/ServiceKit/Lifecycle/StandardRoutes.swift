@@ -26,7 +26,9 @@ struct StandardRoutes {
     addHealth(&routes)
     addAdministration(&routes)
     let feed = feed
-    routes.get("/internal/events", access: .services(Self.feedReaders)) { try await feed.answer($0) }
+    routes.get("/internal/events", access: .services(Self.feedReaders)) {
+      try await feed.answer($0)
+    }
   }
 
   private func addFace(_ routes: inout Routes) {

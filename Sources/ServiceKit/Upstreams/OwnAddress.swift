@@ -16,7 +16,9 @@ func ownAddress() -> String {
     let status = getnameinfo(
       address, socklen_t(MemoryLayout<sockaddr_in>.size), &text, socklen_t(text.count), nil, 0,
       NI_NUMERICHOST)
-    if status == 0 { return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self) }
+    if status == 0 {
+      return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
   }
   return "127.0.0.1"
 }

@@ -33,7 +33,9 @@ final class PeerEndpoints: Sendable {
     balancer = Balancer()
     if !fixed.isEmpty {
       publish(
-        fixed.map { EndpointKey(id: "\(name)-\($0.host)-\($0.port)", host: $0.host, port: $0.port) },
+        fixed.map {
+          EndpointKey(id: "\(name)-\($0.host)-\($0.port)", host: $0.host, port: $0.port)
+        },
         source: .fixed, index: 0)
     }
   }
