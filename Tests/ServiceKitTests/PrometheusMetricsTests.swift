@@ -193,28 +193,4 @@ struct PrometheusTextTests {
     #expect(kinds["http_request_duration_seconds"] == "histogram")
     #expect(kinds["http_requests_in_flight"] == "gauge")
   }
-
-  @Test(
-    "promtool finds nothing wrong",
-    .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/promtool")))
-  func promtool() throws {
-    let metrics = PrometheusMetrics()
-    RequestMetrics(metrics).route(method: "GET", pattern: "/a\"b\\c\n")
-      .record(status: 200, duration: .seconds(1))
-    metrics.gauge("outbox_head", help: "Position.").set(3.0)
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/promtool")
-    process.arguments = ["check", "metrics"]
-    let input = Pipe()
-    let output = Pipe()
-    process.standardInput = input
-    process.standardOutput = output
-    process.standardError = output
-    try process.run()
-    try input.fileHandleForWriting.write(contentsOf: metrics.text())
-    try input.fileHandleForWriting.close()
-    let said = try output.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    #expect(process.terminationStatus == 0, "\(String(decoding: said, as: UTF8.self))")
-  }
 }
