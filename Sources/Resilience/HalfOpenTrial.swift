@@ -33,9 +33,8 @@ struct HalfOpenTrial: Sendable {
 
   /// A slot for one more call, or nil when all permits are issued.
   mutating func issue(leaseUntil end: Int64) -> Int? {
-    guard issued < rules.halfOpenPermits, let slot = slots.firstIndex(of: Slot.free) else {
-      return nil
-    }
+    // As many slots as permits, and a slot is free again only when its permit was given back.
+    guard let slot = slots.firstIndex(of: Slot.free) else { return nil }
     slots[slot] = min(end, Slot.closed - 1)
     issued += 1
     return slot

@@ -46,6 +46,27 @@ struct RateLimiterTests {
     #expect(limiter.waiting == 0)
   }
 
+  @Test("a newcomer does not take the token that has just come for a waiter")
+  func newcomer() throws {
+    let (limiter, order) = (try limiter(burst: 1, wait: .seconds(10)), EventRecorder<Int>())
+    let clock = clock
+    try clock.run { try await limiter.take() }
+    // Wakes first at the instant of the next token, because it went to sleep first.
+    _ = clock.start {
+      try await clock.sleep(until: clock.now + .milliseconds(100))
+      try await limiter.take()
+      order.record(2)
+    }
+    _ = clock.start {
+      try await limiter.take()
+      order.record(1)
+    }
+    clock.advance(by: .milliseconds(100))
+    #expect(order.events == [1])
+    clock.advance(by: .milliseconds(100))
+    #expect(order.events == [1, 2])
+  }
+
   @Test("a cancelled waiter gives its turn back")
   func cancellation() throws {
     let limiter = try limiter(burst: 1, wait: .seconds(10))

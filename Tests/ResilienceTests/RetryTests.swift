@@ -136,6 +136,18 @@ struct RetryTests {
     #expect(operation.attempts == 12)
   }
 
+  @Test("a call is worth its share of retries once, however many attempts it makes")
+  func depositPerCall() throws {
+    let retry = try retry {
+      $0.budget = RetrySettings.Budget(percent: 100, minPerSecond: 0, ttl: .seconds(10))
+    }
+    let operation = ScriptedOperation(.failure(.serverError), clock: clock)
+    let context = context()
+    _ = try? clock.run { try await retry.execute(context) { try await operation.run($0) } }
+    #expect(operation.attempts == 2)
+    #expect(retry.totals.budgetDenied == 1)
+  }
+
   @Test("a call cancelled in its wait ends at once, makes no attempt and gives its token back")
   func cancelledSleep() throws {
     let retry = try retry {
