@@ -1,5 +1,6 @@
 import ServiceKit
 import SharedKernel
+import Synchronization
 import Testing
 
 @testable import Orders
@@ -264,6 +265,29 @@ import Testing
     let order = try await bench.place()
     #expect(order.state == .cancelled)
     #expect(try await bench.history(of: order) == [.pending, .cancelling, .cancelled])
+    #expect(try await bench.violations() == [])
+  }
+
+  @Test("a request whose client has gone gives its saga back at once", arguments: PeerCall.forward)
+  func clientGone(call: PeerCall) async throws {
+    let bench = try await OrdersBench()
+    let request = Mutex<Task<Order, any Error>?>(nil)
+    let isCalled = AsyncStream<Void>.makeStream()
+    bench.peers.script(
+      call,
+      .meanwhile {
+        for await _ in isCalled.stream { break }
+        request.withLock { $0?.cancel() }
+      })
+    let task = Task { try await bench.place() }
+    request.withLock { $0 = task }
+    isCalled.continuation.finish()
+    await #expect(throws: CancellationError.self) { _ = try await task.value }
+    // The lease is free although nothing has ended it.
+    try await bench.runWorkers()
+    #expect(
+      try await bench.database.value("SELECT state FROM orders", as: OrderState.self)
+        == .confirmed)
     #expect(try await bench.violations() == [])
   }
 
