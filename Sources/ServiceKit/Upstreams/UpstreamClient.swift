@@ -51,7 +51,7 @@ final class UpstreamClient: Upstream {
           Self.outcome(of: result, hasOther: balancer.hasOther(than: tried))
         }
       ) { context in
-        try await self.attempt(request, context, &tried)
+        try await self.attempt(request, context, options, &tried)
       }
     } catch {
       throw try failure(for: error)
@@ -59,7 +59,8 @@ final class UpstreamClient: Upstream {
   }
 
   private nonisolated(nonsending) func attempt(
-    _ request: HTTPRequest, _ context: CallContext, _ tried: inout [EndpointKey]
+    _ request: HTTPRequest, _ context: CallContext, _ options: CallOptions,
+    _ tried: inout [EndpointKey]
   ) async throws -> HTTPResponse {
     try await endpoints.waitForFirst(atMost: context.attemptTimeout ?? .seconds(1))
     guard let selection = balancer.select(avoiding: tried) else { throw NoEndpoints(name: name) }
@@ -73,7 +74,8 @@ final class UpstreamClient: Upstream {
     }
     if !Task.isCancelled {
       selection.finish(
-        Self.outcome(of: result, hasOther: false), attemptTimeout: context.attemptTimeout)
+        Self.outcome(of: result, hasOther: false), attemptTimeout: context.attemptTimeout,
+        isLongPoll: options.isLongPoll)
     }
     return try result.get()
   }
@@ -140,6 +142,7 @@ final class UpstreamClient: Upstream {
     let advice = ServerAdvice(hasOtherEndpoint: hasOther)
     return switch error {
     case .notSent(.tooManyTransfers): .ignored
+    case .notSent(.connectionRefused): .failure(.connectionRefused, advice: advice)
     case .notSent, .timedOut(sent: false): .failure(.requestNotSent, advice: advice)
     case .timedOut(sent: true): .failure(.attemptTimedOut, advice: advice)
     case .maybeProcessed, .answerTooLarge: .failure(.maybeProcessed, advice: advice)
