@@ -149,6 +149,18 @@ let package = Package(
         "Orders", "Products", "Payments", "ServiceKit", "SharedKernel", "Postgres", "EventLoops",
         "HTTPMessages", "CoreHTTP", "TestSupport", .product(name: "Logging", package: "swift-log"),
       ]),
+    tests(
+      "UsersTests",
+      [
+        "Users", "ServiceKit", "SharedKernel", "Postgres", "EventLoops", "HTTPMessages",
+        "CoreHTTP", "TestSupport", .product(name: "Logging", package: "swift-log"),
+      ]),
+    tests(
+      "NotificationsTests",
+      [
+        "Notifications", "ServiceKit", "SharedKernel", "Postgres", "EventLoops", "HTTPMessages",
+        "CoreHTTP", "TestSupport", .product(name: "Logging", package: "swift-log"),
+      ]),
     tests("shopctlTests", ["shopctl", "TestSupport", "Postgres", "EventLoops"]),
   ]
 )
