@@ -40,11 +40,13 @@ package struct OrderApplication: ShopService {
         "a saga could not be run on; its lease ends by itself",
         metadata: ["orderId": "\(lease.order.id)", "error": "\(error)"])
     }
-    let feed = PaymentFeed()
+    let payments = PaymentFeedRepository()
     return [
       Worker("checkout") { try await checkout.run() },
-      context.consumer(of: "payment-service", types: PaymentFeed.types) { event, transaction in
-        try await feed.apply(event, in: transaction)
+      context.consumer(
+        of: "payment-service", types: PaymentFeedRepository.types
+      ) { event, transaction in
+        try await payments.apply(event, in: transaction)
       },
     ]
   }

@@ -20,7 +20,7 @@ struct PaymentClient: PaymentDesk {
     let body = Authorization(
       orderId: order.id, userId: order.userID, amount: order.total.minorUnits,
       currency: order.total.currency, token: token, captureMode: order.captureMode)
-    return await StepResult.of(
+    return await PeerClient.step(
       .limited(attempt: .seconds(5), attemptsMax: 2, to: limit),
       { try await upstream.call(.put, path(order), json: body, options: $0) }
     ) { answer in
@@ -47,7 +47,7 @@ struct PaymentClient: PaymentDesk {
       let amount: Int64
     }
     let body = Capture(amount: amount.minorUnits)
-    return await StepResult.of(
+    return await PeerClient.step(
       .limited(attempt: .seconds(5), attemptsMax: 2, to: limit),
       {
         try await upstream.call(
@@ -67,7 +67,7 @@ struct PaymentClient: PaymentDesk {
       let currency: Currency
     }
     let body = Cancellation(orderId: order.id, currency: order.total.currency)
-    return await StepResult.of(
+    return await PeerClient.step(
       .limited(attempt: .seconds(5), attemptsMax: 1, to: limit),
       { try await upstream.call(.post, "\(path(order))/cancel", json: body, options: $0) }
     ) { answer in

@@ -82,7 +82,7 @@ struct ProductClient: Catalogue, StockKeeper {
   private func reservation(
     _ limit: Duration?, _ call: (CallOptions) async throws -> HTTPResponse
   ) async -> StepResult {
-    await StepResult.of(
+    await PeerClient.step(
       .limited(attempt: .seconds(2), attemptsMax: 3, to: limit), call
     ) { answer in
       switch (answer.status.code, answer.problemKind) {

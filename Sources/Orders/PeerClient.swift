@@ -2,11 +2,12 @@ import HTTPMessages
 import ServiceKit
 import SharedKernel
 
-extension StepResult {
+/// What the clients of both peers have in common.
+enum PeerClient {
   /// Makes a call and reads its answer; what tells nothing about the effect becomes `unknown`.
   ///
   /// - Parameter read: nil for an answer that is neither a success nor a refusal for good.
-  static func of(
+  static func step(
     _ options: CallOptions, _ call: (CallOptions) async throws -> HTTPResponse,
     _ read: (HTTPResponse) throws -> StepResult?
   ) async -> StepResult {

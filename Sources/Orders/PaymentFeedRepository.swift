@@ -4,7 +4,7 @@ import SharedKernel
 
 /// What the payment service's events do here: the order gets the payment's figures, and a saga that
 /// waits asks at once. Sagas ask by themselves too: an event that is late costs time, not the order.
-struct PaymentFeed: Sendable {
+struct PaymentFeedRepository: Sendable {
   static let types = [
     "payment.requires_action", "payment.authorized", "payment.declined", "payment.captured",
     "payment.voided", "payment.expired", "refund.succeeded",

@@ -5,7 +5,7 @@ import Testing
 @testable import Orders
 @testable import ServiceKit
 
-@Suite struct PaymentFeedTests {
+@Suite struct PaymentFeedRepositoryTests {
   private func apply(
     _ type: String, of payment: PaymentID, captured: Int64 = 0, refunded: Int64 = 0,
     version: Int64, in bench: OrdersBench
@@ -19,7 +19,7 @@ import Testing
       id: .v7(), type: type, subject: "\(payment)", position: 1, version: version, time: .now(),
       traceparent: nil, isReplay: false, payload: try JSONParser.parse(Array(payload.utf8)))
     try await bench.database.transaction { transaction in
-      try await PaymentFeed().apply(event, in: transaction)
+      try await PaymentFeedRepository().apply(event, in: transaction)
     }
   }
 
