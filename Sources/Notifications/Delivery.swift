@@ -80,6 +80,7 @@ struct Delivery: Sendable {
     do {
       return try await sender.send(notification)
     } catch is CancellationError {
+      await giveBack(notification)
       throw CancellationError()
     } catch let error as Undeliverable {
       return .failed(String(error.reason.prefix(Self.reasonMax)), retryAfter: nil)
@@ -88,5 +89,14 @@ struct Delivery: Sendable {
         String("\(error)".prefix(Self.reasonMax)),
         retryAfter: RetrySchedule.wait(afterAttempts: notification.attempts))
     }
+  }
+
+  /// So that the next process need not wait for the lease to run out. In a task of its own, since this
+  /// one is cancelled; if this fails, the lease runs out.
+  private func giveBack(_ notification: Notification) async {
+    let queue = queue
+    await Task {
+      try? await queue.settle(notification, .failed("interrupted", retryAfter: .zero))
+    }.value
   }
 }

@@ -72,10 +72,10 @@ package struct FeedConsumer: Sendable {
       do {
         while !Task.isCancelled, try await advance(&place) {}
       } catch {
-        // So that the next try need not wait for the lease to run out; if this fails too, it does.
-        try? await giveBackLease(place)
+        await giveBackLease(place)
         throw error
       }
+      await giveBackLease(place)
     }
   }
 
@@ -106,12 +106,18 @@ package struct FeedConsumer: Sendable {
     }
   }
 
-  private func giveBackLease(_ place: Place) async throws {
-    try await database.execute(
-      """
-      UPDATE consumer_offsets SET lease_until = now()
-      WHERE source = \(source) AND epoch = \(place.epoch)
-      """)
+  /// So that the next try, or the next process, need not wait for the lease to run out. In a task of
+  /// its own, since the consumer's may be cancelled; if this fails, the lease runs out.
+  private func giveBackLease(_ place: Place) async {
+    let database = database
+    let source = source
+    await Task {
+      _ = try? await database.execute(
+        """
+        UPDATE consumer_offsets SET lease_until = now()
+        WHERE source = \(source) AND epoch = \(place.epoch)
+        """)
+    }.value
   }
 
   /// One poll and its effects.
