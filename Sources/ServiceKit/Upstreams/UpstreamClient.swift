@@ -175,14 +175,17 @@ struct NoEndpoints: LocalRejection {
 }
 
 extension CircuitBreakerConfig {
-  /// As `.http`, but a poll that takes its time is not slow.
-  fileprivate static var longPoll: Self {
+  /// As `.http`, but a poll that takes its time is not slow, and one good poll closes the circuit:
+  /// a reader polls one after the other, and each may be held for longer than a trial of calls lasts.
+  static var longPoll: Self {
     var settings = Self.http.settings
     settings.slowCall = .never
+    settings.halfOpenPermits = 1
+    settings.halfOpenWaitMax = nil  // the permit's lease ends a trial whose poll is lost
     do {
       return try Checked(settings)
     } catch {
-      preconditionFailure("leaving a rule out of the preset cannot make it invalid: \(error)")
+      preconditionFailure("the preset is valid, and so are these changes of it: \(error)")
     }
   }
 }
