@@ -127,7 +127,7 @@ let package = Package(
     tests(
       "ServiceKitTests",
       [
-        "ServiceKit", "SharedKernel", "EventLoops",
+        "ServiceKit", "SharedKernel", "EventLoops", "Resilience",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
       ]),
