@@ -117,6 +117,7 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["CPostgres"], path: "Tests/TestSupport",
       swiftSettings: strict),
+    tests("SharedKernelTests", ["SharedKernel"]),
     tests("HTTPMessagesTests", ["HTTPMessages"]),
     tests("EventLoopsTests", ["EventLoops"]),
     tests("CoreHTTPTests", ["CoreHTTP", "HTTPMessages", "EventLoops"]),

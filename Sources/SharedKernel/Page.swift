@@ -69,11 +69,9 @@ package enum Base64URL {
       .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
   }
 
-  /// nil for text outside the alphabet.
+  /// nil for text outside the alphabet, padding included.
   package static func decode(_ text: String) -> [UInt8]? {
-    guard text.utf8.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "/") }) else {
-      return nil
-    }
+    guard !text.utf8.contains(where: { "+/=".utf8.contains($0) }) else { return nil }
     let standard = text.replacing("-", with: "+").replacing("_", with: "/")
     let padding = String(repeating: "=", count: (4 - standard.utf8.count % 4) % 4)
     return Data(base64Encoded: standard + padding).map(Array.init)
