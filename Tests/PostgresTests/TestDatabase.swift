@@ -15,6 +15,7 @@ func withDatabase(
   // A busy machine is no failure.
   configuration.connectTimeout = .seconds(30)
   configuration.statementTimeout = .seconds(30)
+  configuration.leaseWaitMax = .seconds(30)
   configure(&configuration)
   let database = Database(configuration, group: loops)
   do {

@@ -10,7 +10,8 @@ struct RolesTests {
   @Test("a service's role sees its own schema alone, the auditor all of them, and twice is as once")
   func separation() async throws {
     let temporary = try TemporaryState()
-    let url = try await TestSupport.PrivatePostgres.shared().makeDatabase(named: "roles")
+    // Roles belong to the whole server, and other tests know theirs by other passwords.
+    let url = try await TestSupport.PrivatePostgres.separate().makeDatabase(named: "roles")
     let admin = AdminSession(url: try DatabaseURL(url, setting: "test"))
     let passwords = try DatabasePasswords.open(
       at: temporary.state.passwordsPath, roles: Roles.names)
