@@ -119,8 +119,9 @@ struct JSONTreeDecoder: Decoder {
     return integer
   }
 
-  func floating<T: LosslessStringConvertible>(_ type: T.Type) throws -> T {
-    guard case .number(let text) = value, let number = T(text) else {
+  func floating<T: LosslessStringConvertible & BinaryFloatingPoint>(_ type: T.Type) throws -> T {
+    // `Double("1e999")` is infinity, which is no value of JSON.
+    guard case .number(let text) = value, let number = T(text), number.isFinite else {
       throw mismatch("must be a number")
     }
     return number
