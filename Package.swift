@@ -128,8 +128,8 @@ let package = Package(
     tests(
       "ServiceKitTests",
       [
-        "ServiceKit", "SharedKernel", "EventLoops", "Resilience",
-        .product(name: "Logging", package: "swift-log"),
+        "ServiceKit", "SharedKernel", "EventLoops", "Resilience", "HTTPMessages", "CoreHTTP",
+        "Postgres", "TestSupport", .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
       ]),
     tests(

@@ -43,16 +43,22 @@ package struct IdempotencyStore: Sendable {
         } catch let failure as any Failure where failure.isFinalOutcome {
           response = asProblem(failure)
         }
-        if response.status.isFinalOutcome {
-          try await store(response, principal, key, in: transaction)
-        }
+        guard response.status.isFinalOutcome else { throw NotFinal(response: response) }
+        try await store(response, principal, key, in: transaction)
         return response
       }
+    } catch let error as NotFinal {
+      return error.response
     } catch let error as PostgresError where error.isLockTimeout {
       throw Problem(
         .idempotencyInProgress, "The first request with this key still runs.",
         members: ["retryAfterMs": 1000], retryAfter: .seconds(1))
     }
+  }
+
+  /// An answer that another try may better: neither it nor what was done on the way to it is kept.
+  private struct NotFinal: Error {
+    let response: HTTPResponse
   }
 
   private func replay(
