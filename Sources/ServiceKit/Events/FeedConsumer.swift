@@ -87,7 +87,7 @@ package struct FeedConsumer: Sendable {
     let epoch: Int64
   }
 
-  private func takeLease() async throws -> Place? {
+  func takeLease() async throws -> Place? {
     _ = try await database.execute(
       "INSERT INTO consumer_offsets (source) VALUES (\(source)) ON CONFLICT DO NOTHING")
     return try await database.transaction { transaction in
@@ -108,7 +108,7 @@ package struct FeedConsumer: Sendable {
 
   /// So that the next try, or the next process, need not wait for the lease to run out. In a task of
   /// its own, since the consumer's may be cancelled; if this fails, the lease runs out.
-  private func giveBackLease(_ place: Place) async {
+  func giveBackLease(_ place: Place) async {
     let database = database
     let source = source
     await Task {
@@ -123,7 +123,7 @@ package struct FeedConsumer: Sendable {
   /// One poll and its effects.
   ///
   /// - Returns: false when the lease was lost or the offset was moved.
-  private func advance(_ place: inout Place) async throws -> Bool {
+  func advance(_ place: inout Place) async throws -> Bool {
     let list = types.joined(separator: ",")
     let reply = try await upstream.call(
       .get,

@@ -1,0 +1,98 @@
+import Postgres
+import SharedKernel
+import Testing
+
+@testable import ServiceKit
+
+@Suite("The outbox and its sequencer", .timeLimit(.minutes(2)))
+struct SequencerTests {
+  private struct Undone: Error {}
+
+  private func positions(_ bench: KitBench) async throws -> [Int64?] {
+    try await bench.database.query("SELECT position FROM outbox ORDER BY position NULLS LAST") {
+      try $0.next(as: Int64?.self)
+    }
+  }
+
+  @Test("an event is there with the change it tells of, or not at all; the undone leave no gap")
+  func rolledBack() async throws {
+    let bench = try await KitBench()
+    for index in 0..<6 {
+      do {
+        try await bench.database.transaction { transaction in
+          try await KitBench.note("\(index)", in: transaction)
+          try await bench.outbox.append(
+            EventDraft(type: "thing.made", subject: "\(index)", version: 1, data: [index]),
+            in: transaction)
+          if index % 2 == 1 { throw Undone() }
+        }
+      } catch is Undone {}
+    }
+    #expect(try await bench.sequencer.number() == 3)
+    #expect(try await positions(bench) == [1, 2, 3])
+    #expect(try await bench.effects() == ["0", "2", "4"])
+    #expect(try await bench.sequencer.number() == 0)
+  }
+
+  @Test("sequencers that run at once give every event one position, without a gap")
+  func together() async throws {
+    let bench = try await KitBench()
+    let count = 1200
+    try await bench.database.execute(
+      """
+      INSERT INTO outbox (event_id, type, subject, version, data)
+      SELECT gen_random_uuid(), 'thing.made', n::text, 1, '{}'
+      FROM generate_series(1, \(count)) AS n
+      """)
+    let numbered = try await withThrowingTaskGroup(of: Int.self) { group in
+      for _ in 0..<3 {
+        group.addTask {
+          // Each has a signal of its own, as in processes apart.
+          let sequencer = Sequencer(database: bench.database, signal: FeedSignal())
+          var total = 0
+          while case let some = try await sequencer.number(), some > 0 { total += some }
+          return total
+        }
+      }
+      return try await group.reduce(0, +)
+    }
+    #expect(numbered == count)
+    #expect(try await positions(bench) == (1...Int64(count)).map { $0 })
+    let head: Int64? = try await bench.database.value("SELECT position FROM feed_head")
+    #expect(head == Int64(count))
+    // Within the feed they keep the order in which they were inserted.
+    let order: [Int64] = try await bench.database.values("SELECT id FROM outbox ORDER BY position")
+    #expect(order == order.sorted())
+  }
+
+  @Test("writers and sequencers at once lose no event and number none twice")
+  func underWrites() async throws {
+    let bench = try await KitBench()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for writer in 0..<4 {
+        group.addTask {
+          for index in 0..<15 {
+            try await bench.append("thing.made", subject: "\(writer)-\(index)")
+          }
+        }
+      }
+      for _ in 0..<2 {
+        group.addTask { for _ in 0..<15 { _ = try await bench.sequencer.number() } }
+      }
+      try await group.waitForAll()
+    }
+    _ = try await bench.sequencer.number()
+    #expect(try await positions(bench) == (1...60).map { Int64($0) })
+  }
+
+  @Test("an event keeps the trace of the request that it came of")
+  func trace() async throws {
+    let bench = try await KitBench()
+    let trace = TraceContext.root()
+    try await RequestScope.$current.withValue(RequestScope(requestID: "request-1", trace: trace)) {
+      try await bench.append("thing.made")
+    }
+    let kept: String? = try await bench.database.value("SELECT traceparent FROM outbox")
+    #expect(kept == trace.traceparent)
+  }
+}
