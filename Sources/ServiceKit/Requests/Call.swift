@@ -81,7 +81,8 @@ package struct Call: Sendable {
   package func waitPreference(standard: Duration) -> Duration {
     for value in request.fields.values(.prefer) {
       for part in value.split(separator: ",") {
-        let pair = part.trimmed.split(separator: "=", maxSplits: 1).map { $0.trimmed }
+        let preference = part.prefix { $0 != ";" }  // without its parameters
+        let pair = preference.split(separator: "=", maxSplits: 1).map { $0.trimmed }
         if pair.count == 2, pair[0].lowercased() == "wait", let seconds = Int(pair[1]) {
           return .seconds(min(max(seconds, 0), 10))
         }

@@ -1,0 +1,189 @@
+import CoreHTTP
+import HTTPMessages
+import Postgres
+import SharedKernel
+import Testing
+
+@testable import ServiceKit
+
+/// What surrounds every handler. None of these routes asks the database, so nothing listens there.
+@Suite("Request handling")
+struct RequestKitTests {
+  private struct Broken: Error {}
+
+  private func router(
+    caller: @escaping @Sendable (String) throws -> Caller = { .service($0) },
+    _ add: (inout Routes) -> Void
+  ) throws -> Router {
+    let database = Database(
+      try DatabaseConfiguration(url: "postgresql://nobody@127.0.0.1:1/none"),
+      group: KitBench.loops)
+    var routes = Routes(
+      kit: RequestKit(
+        storage: RequestStorage(database: database, fingerprint: { $0 }),
+        authenticate: { try caller($0) }, logger: KitBench.logger))
+    add(&routes)
+    return routes.router
+  }
+
+  @Test("an id that the client gave is kept, any other is replaced")
+  func requestID() async throws {
+    let router = try router { $0.get("/x", access: .anyone) { _ in .noContent } }
+    func id(_ given: String) async throws -> String? {
+      try await router.send(.get, "/x", fields: [.requestID: given]).fields[.requestID]
+    }
+    #expect(try await id("abc-12345") == "abc-12345")
+    for bad in ["short", String(repeating: "a", count: 65), "abc_12345", "abc 12345", "žluťoučký"] {
+      let made = try await id(bad)
+      #expect(made != bad)
+      #expect(made.flatMap { UUID128($0) } != nil)
+    }
+  }
+
+  @Test("an error that nobody foresaw is a 500 that tells nothing of it")
+  func unforeseen() async throws {
+    let router = try router { $0.get("/x", access: .anyone) { _ in throw Broken() } }
+    let response = try await router.send(.get, "/x")
+    #expect(response.status.code == 500)
+    #expect(response.problemKind == .internal)
+    #expect(!String(decoding: response.body, as: UTF8.self).contains("Broken"))
+    #expect(response.fields[.cacheControl] == "no-store")
+  }
+
+  @Test("the router's own refusals are problems too")
+  func router() async throws {
+    let router = try router { $0.get("/x", access: .anyone) { _ in .noContent } }
+    let missing = try await router.send(.get, "/y")
+    #expect(missing.problemKind == .notFound)
+    #expect(missing.fields[.requestID] != nil)
+    let method = try await router.send(.post, "/x")
+    #expect(method.problemKind == .methodNotAllowed)
+    #expect(method.fields[.allow]?.contains("GET") == true)
+  }
+
+  @Test(
+    "only a bearer token is looked at",
+    arguments: [
+      ("Bearer order-service", nil), ("bearer order-service", nil),
+      ("Bearer   order-service ", nil), ("Bearer user-service", .forbidden),
+      ("Basic b3JkZXI6", .unauthenticated), ("Bearer", .unauthenticated), ("", .unauthenticated),
+    ] as [(String, FailureKind?)])
+  func token(field: String, kind: FailureKind?) async throws {
+    let router = try router {
+      $0.get("/x", access: .services(["order-service"])) { _ in .noContent }
+    }
+    let response = try await router.send(.get, "/x", fields: [.authorization: field])
+    #expect(response.problemKind == kind)
+  }
+
+  @Test("time that was spent before the request arrived is not worked in", arguments: ["0", "-5"])
+  func spent(milliseconds: String) async throws {
+    let router = try router { $0.get("/x", access: .anyone) { _ in .noContent } }
+    let response = try await router.send(
+      .get, "/x", fields: [.requestTimeout: milliseconds])
+    #expect(response.problemKind == .deadlineExceeded)
+    #expect(try await router.send(.get, "/x", fields: [.requestTimeout: "5000"]).status.code == 204)
+  }
+
+  @Test(
+    "how long a client would wait is read from Prefer, within bounds",
+    arguments: [
+      ("wait=7", 7), ("WAIT=7", 7), ("respond-async, wait=7", 7), ("wait = 7", 7), ("wait=99", 10),
+      ("wait=-1", 0), ("wait=0", 0), ("wait=x", 5), ("wait", 5), ("", 5), ("waiting=7", 5),
+      ("wait=7; note=x", 7), ("wait=\"7\"", 5),
+    ])
+  func prefer(field: String, seconds: Int) async throws {
+    let router = try router {
+      $0.get("/x", access: .anyone) { call in
+        try .json(call.waitPreference(standard: .seconds(5)).components.seconds)
+      }
+    }
+    let response = try await router.send(.get, "/x", fields: [.prefer: field])
+    #expect(String(decoding: response.body, as: UTF8.self) == "\(seconds)")
+  }
+
+  @Test(
+    "a change needs the version that it is made to",
+    arguments: [
+      (nil, .preconditionRequired), ("\"v3\"", nil), ("*", nil), ("\"v1\", \"v3\"", nil),
+      ("\"v3-gzip\"", nil), ("\"v2\"", .preconditionFailed), ("v3", .preconditionFailed),
+    ] as [(String?, FailureKind?)])
+  func match(field: String?, kind: FailureKind?) async throws {
+    let router = try router {
+      $0.put("/x", access: .anyone) { call in
+        try call.requireMatch(version: 3)
+        return .noContent
+      }
+    }
+    let response = try await router.send(
+      .put, "/x", fields: field.map { [.ifMatch: $0] } ?? [:])
+    #expect(response.problemKind == kind)
+    if kind != nil { #expect(response.problemBody?["currentVersion"] == .number("3")) }
+  }
+
+  @Test(
+    "a body is JSON in UTF-8, and says so",
+    arguments: [
+      ("application/json", "{}", nil), ("application/json; charset=utf-8", "{}", nil),
+      ("Application/JSON;charset=\"UTF-8\"", "{}", nil),
+      ("application/merge-patch+json", "{}", nil),
+      ("application/json; charset=latin1", "{}", .unsupportedMediaType),
+      ("text/plain", "{}", .unsupportedMediaType), (nil, "{}", .unsupportedMediaType),
+      (nil, "", .malformedRequest), ("application/json", "", .malformedRequest),
+      ("application/json", "{", .malformedRequest),
+      ("application/json", "{\"a\":1,\"a\":2}", .malformedRequest),
+      ("application/json", "{\"a\":1}", .validationFailed),
+      ("application/json", "[]", .validationFailed),
+    ] as [(String?, String, FailureKind?)])
+  func body(type: String?, text: String, kind: FailureKind?) async throws {
+    struct Empty: Decodable {
+      enum CodingKeys: CodingKey {}
+      init(from decoder: any Decoder) throws {
+        _ = try decoder.container(keyedBy: CodingKeys.self)
+      }
+    }
+    let router = try router {
+      $0.post("/x", access: .anyone) { call in
+        _ = try call.json(Empty.self)
+        return .noContent
+      }
+    }
+    var request = HTTPRequest(.post, "/x", body: Array(text.utf8))
+    if let type { request.fields[.contentType] = type }
+    #expect(try await router.handle(request).problemKind == kind)
+  }
+
+  @Test("a list's next page is told with all of its other parameters")
+  func link() async throws {
+    let router = try router {
+      $0.get("/x", access: .anyone) { call in
+        try .page(Page(elements: [1], next: Cursor(["1"])), of: call)
+      }
+    }
+    let response = try await router.send(.get, "/x?q=a%20b&cursor=old&limit=1")
+    #expect(response.fields[.link] == "</x?q=a%20b&limit=1&cursor=MQ>; rel=\"next\"")
+  }
+
+  @Test("a query's names are known and given once")
+  func query() async throws {
+    let router = try router {
+      $0.get("/x", access: .anyone) { call in
+        let query = try call.query(["ids", "q", "attr."])
+        return try .json([
+          query.text("q") ?? "-", "\(try query.list("ids", of: Int.self, countMax: 3) ?? [])",
+          query.all(prefix: "attr.")["color"] ?? "-",
+        ])
+      }
+    }
+    func answer(_ query: String) async throws -> String {
+      let response = try await router.send(.get, "/x?\(query)")
+      return response.problemKind?.rawValue ?? String(decoding: response.body, as: UTF8.self)
+    }
+    #expect(try await answer("q=a+b&ids=1,2&attr.color=red") == #"["a b","[1, 2]","red"]"#)
+    #expect(try await answer("") == #"["-","[]","-"]"#)
+    for bad in ["x=1", "q=1&q=2", "ids=1,x", "ids=", "ids=1,,2", "ids=1,2,3,4"] {
+      #expect(try await answer(bad) == "validation-failed", "\(bad)")
+    }
+    #expect(try await answer("q=%zz") == "malformed-request")
+  }
+}
