@@ -133,6 +133,12 @@ let package = Package(
         .product(name: "Metrics", package: "swift-metrics"),
       ]),
     tests(
+      "ProductsTests",
+      [
+        "Products", "ServiceKit", "SharedKernel", "Postgres", "EventLoops", "HTTPMessages",
+        "CoreHTTP", "TestSupport", .product(name: "Logging", package: "swift-log"),
+      ]),
+    tests(
       "PaymentsTests",
       [
         "Payments", "ServiceKit", "SharedKernel", "Postgres", "EventLoops", "HTTPMessages",

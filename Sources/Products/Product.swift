@@ -41,6 +41,7 @@ struct Variant: Sendable {
 
 /// What a new product is made from, checked.
 struct ProductDraft: Sendable {
+  static let skuMax = 64
   static let categoriesMax = 10
   static let attributesMax = 50
   static let imagesMax = 10
@@ -66,7 +67,7 @@ struct ProductDraft: Sendable {
     self.name = name
     self.price = price
     self.slug = slug ?? Self.slug(from: name)
-    self.sku = sku ?? self.slug.uppercased()
+    self.sku = sku ?? String(self.slug.uppercased().prefix(Self.skuMax))
     self.description = description ?? ""
     self.categories = categories ?? []
     self.attributes = attributes ?? [:]
@@ -77,7 +78,7 @@ struct ProductDraft: Sendable {
     validation.check(
       name: name, slug: self.slug, description: self.description, categories: self.categories,
       attributes: self.attributes, images: self.images)
-    validation.requireText(self.sku, "/sku", length: 1...64)
+    validation.requireText(self.sku, "/sku", length: 1...Self.skuMax)
     validation.require(price.minorUnits > 0, "/price", "out_of_range", "must be more than 0")
     validation.require(
       (0...Self.initialStockMax).contains(self.initialStock), "/initialStock", "out_of_range",
@@ -149,14 +150,22 @@ extension Validation {
       attributes.count <= ProductDraft.attributesMax, "/attributes", "too_many",
       "at most \(ProductDraft.attributesMax)")
     require(
-      attributes.allSatisfy { (1...64).contains($0.key.count) && $0.value.count <= 500 },
-      "/attributes", "length", "names of 1 to 64 characters, values of up to 500")
+      categories.allSatisfy { !$0.utf8.contains(0) }, "/categories", "unknown",
+      "there is no such category")
+    require(
+      attributes.allSatisfy {
+        (1...64).contains($0.key.count) && $0.value.count <= 500
+          && !$0.key.utf8.contains(0) && !$0.value.utf8.contains(0)
+      },
+      "/attributes", "length", "names of 1 to 64 characters, values of up to 500, without NUL")
     require(
       images.count <= ProductDraft.imagesMax, "/images", "too_many",
       "at most \(ProductDraft.imagesMax)")
     require(
-      images.allSatisfy { $0.hasPrefix("https://") && $0.count <= 2000 }, "/images", "invalid",
-      "must be https addresses")
+      images.allSatisfy {
+        $0.hasPrefix("https://") && $0.count <= 2000 && !$0.utf8.contains { $0 <= 0x20 }
+      },
+      "/images", "invalid", "must be https addresses")
   }
 }
 

@@ -65,7 +65,7 @@ struct ProductRoutes: Sendable {
     let product = try await service.product(
       call.parameter("id"), currency: .usd, for: call.caller)
     try call.requireMatch(version: product.version)
-    let change = try ProductPatch(call.jsonValue(), price: product.price).change
+    let change = try ProductPatch(call.jsonValue(), of: product).change
     let changed = try await call.transactionally { work in
       try await within(work).change(product, by: change)
     }
@@ -149,7 +149,7 @@ private func amount(
 private struct ProductPatch {
   let change: ProductChange
 
-  init(_ patch: JSONValue, price current: Money?) throws {
+  init(_ patch: JSONValue, of product: Product) throws {
     struct Members: Decodable {
       let name: String?
       let price: DecimalLiteral?
@@ -170,15 +170,20 @@ private struct ProductPatch {
       }
     }
     func isRemoved(_ name: String) -> Bool { patch[name] == .null }
+    func merged(_ changes: [String: String?]) -> [String: String] {
+      var attributes = product.attributes
+      for (name, value) in changes { attributes[name] = value }
+      return attributes
+    }
     let new: Members = try JSONDecoding.decode(from: patch)
     change = ProductChange(
       name: new.name,
       price: try amount(
-        price: new.price, money: new.money, currency: current?.currency ?? .usd),
+        price: new.price, money: new.money, currency: product.price?.currency ?? .usd),
       slug: new.slug,
       description: isRemoved("description") ? "" : new.description,
       categories: isRemoved("categories") ? [] : new.categories,
-      attributes: isRemoved("attributes") ? [:] : new.attributes?.compactMapValues { $0 },
+      attributes: isRemoved("attributes") ? [:] : new.attributes.map(merged),
       images: isRemoved("images") ? [] : new.images,
       status: new.status)
   }

@@ -44,7 +44,7 @@ struct StockAdjustment: Sendable {
     switch amount {
     case .by(let delta):
       validation.require(
-        delta != 0 && abs(delta) <= Self.unitsMax, "/delta", "out_of_range",
+        delta != 0 && (-Self.unitsMax...Self.unitsMax).contains(delta), "/delta", "out_of_range",
         "must be ±1 to ±\(Self.unitsMax)")
     case .to(let units, let expected):
       validation.require(
@@ -133,6 +133,9 @@ struct StockService: Sendable {
   }
 
   func movements(of variantID: Int, _ page: PageRequest) async throws -> Page<StockMovement> {
+    if let after = page.after, after.parts.count != 1 || Int64(after.parts[0]) == nil {
+      throw ValidationFailure("cursor", "invalid", "is not a cursor of this list")
+    }
     let rows = try await store.movements(of: variantID, page)
     return Page(rows: rows, limit: page.limit) { Cursor([String($0.id)]) }
   }
