@@ -27,18 +27,19 @@ struct Up: AsyncParsableCommand {
       valueName: "NAME=PORT"))
   var overrides: [String] = []
 
+  /// For the script: what runs already needs no build.
+  @Flag(name: .customLong("only-if-running"), help: .hidden)
+  var onlyIfRunning = false
+
   func run() async throws {
     let state = copy.state
     let ports = try Ports(from: copy.portsFrom, overrides: overrides)
+    if await sayIfRunning(state, ports) { return }
+    if onlyIfRunning { throw ExitCode.failure }
     try state.create()
     let lock = try StateLock(state)
-    if SupervisorRecord.living(state) != nil, let plan = Plan.read(state) {
-      print(
-        "The shop runs already\(plan.ports == ports ? "" : ", on other ports than asked for").\n")
-      let report = await StatusReport.make(state: state, plan: plan)
-      print(report.table)
-      return
-    }
+    // Another `up` may have ended between the look and the lock.
+    if await sayIfRunning(state, ports) { return }
     let progress = Progress()
     let sequence = StartSequence(
       state: state, ports: ports, portsFrom: copy.portsFrom, programs: program.programs,
@@ -71,5 +72,13 @@ struct Up: AsyncParsableCommand {
       throw error
     }
     withExtendedLifetime(lock) {}
+  }
+
+  /// - Returns: whether the shop runs already.
+  private func sayIfRunning(_ state: StateDirectory, _ ports: Ports) async -> Bool {
+    guard SupervisorRecord.living(state) != nil, let plan = Plan.read(state) else { return false }
+    print("The shop runs already\(plan.ports == ports ? "" : ", on other ports than asked for").\n")
+    print(await StatusReport.make(state: state, plan: plan).table)
+    return true
   }
 }
