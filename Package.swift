@@ -115,7 +115,7 @@ let package = Package(
 
     // Tests
     .target(
-      name: "TestSupport", dependencies: ["CPostgres"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["CPostgres", "Postgres"], path: "Tests/TestSupport",
       swiftSettings: strict),
     tests("SharedKernelTests", ["SharedKernel"]),
     tests("HTTPMessagesTests", ["HTTPMessages"]),

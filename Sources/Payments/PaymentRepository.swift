@@ -13,28 +13,31 @@ struct PaymentRepository: PaymentStore {
   let recoveryAge: Duration
 
   func insert(_ payment: Payment) async throws -> Bool {
-    do {
-      return try await database.transaction { transaction in
-        let inserted = try await transaction.execute(
-          """
-          INSERT INTO payments (id, request_hash, order_id, user_id, currency, amount, state,
-            capture_mode, expires_at, version, created_at, updated_at)
-          VALUES (\(payment.id), \(payment.requestHash), \(payment.orderID), \(payment.userID),
-            \(payment.amount.currency), \(payment.amount.minorUnits), \(payment.state),
-            \(payment.captureMode), \(payment.expiresAt), \(payment.version),
-            \(payment.createdAt), \(payment.createdAt))
-          ON CONFLICT (id) DO NOTHING
-          """)
-        guard inserted == 1 else { return false }
-        for operation in payment.operations {
-          try await insert(operation, of: payment.id, in: transaction)
-        }
-        try await LedgerRepository(runner: transaction)
-          .openAccounts(in: payment.amount.currency)
-        return true
+    try await database.transaction { transaction in
+      let inserted = try await transaction.execute(
+        """
+        INSERT INTO payments (id, request_hash, order_id, user_id, currency, amount, state,
+          capture_mode, expires_at, version, created_at, updated_at)
+        VALUES (\(payment.id), \(payment.requestHash), \(payment.orderID), \(payment.userID),
+          \(payment.amount.currency), \(payment.amount.minorUnits), \(payment.state),
+          \(payment.captureMode), \(payment.expiresAt), \(payment.version),
+          \(payment.createdAt), \(payment.createdAt))
+        ON CONFLICT DO NOTHING
+        """)
+      guard inserted == 1 else {
+        // Of id and order either may be taken; one that arrived at the same moment took both.
+        // (With the id alone as the conflict's target, that one would be a violation of the other.)
+        let isThere: Bool? = try await transaction.value(
+          "SELECT true FROM payments WHERE id = \(payment.id)")
+        guard isThere == true else { throw PaymentError.orderHasPayment }
+        return false
       }
-    } catch let error as PostgresError where error.isUniqueViolation("payments_order_id_key") {
-      throw PaymentError.orderHasPayment
+      for operation in payment.operations {
+        try await insert(operation, of: payment.id, in: transaction)
+      }
+      try await LedgerRepository(runner: transaction)
+        .openAccounts(in: payment.amount.currency)
+      return true
     }
   }
 

@@ -16,7 +16,7 @@ struct ShopDatabase {
   init() async throws {
     server = try await PrivatePostgres.shared()
     url = try await server.makeDatabase(named: "contracts")
-    admin = Database(try DatabaseConfiguration(url: url), group: Self.loops)
+    admin = Database(try patientConfiguration(url: url), group: Self.loops)
   }
 
   /// Makes a schema and its role.
@@ -43,7 +43,7 @@ struct ShopDatabase {
   }
 
   static func open(_ url: String) throws -> Database {
-    Database(try DatabaseConfiguration(url: url), group: loops)
+    Database(try patientConfiguration(url: url), group: loops)
   }
 
   /// A database whose search path is `schema`, as superuser.

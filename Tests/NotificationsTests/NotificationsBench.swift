@@ -27,7 +27,7 @@ struct NotificationsBench: Sendable {
   init() async throws {
     let server = try await PrivatePostgres.shared()
     let url = try await server.makeDatabase(named: "notifications")
-    let admin = Database(try DatabaseConfiguration(url: url), group: Self.loops)
+    let admin = Database(try patientConfiguration(url: url), group: Self.loops)
     try await admin.execute(
       """
       DO $$ BEGIN CREATE ROLE notification_app LOGIN PASSWORD 'only-for-tests';
@@ -45,7 +45,7 @@ struct NotificationsBench: Sendable {
       commonMigrations(appRole: "notification_app") + notificationMigrations,
       schema: "notification", on: url)
     let database = Database(
-      try DatabaseConfiguration(
+      try patientConfiguration(
         url: server.url(url, user: "notification_app", password: "only-for-tests")),
       group: Self.loops)
     let secrets = try ServiceSecrets(key: [UInt8](repeating: 7, count: 32))

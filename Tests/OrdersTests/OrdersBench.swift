@@ -41,7 +41,7 @@ struct OrdersBench: Sendable {
   private static func makeDatabase() async throws -> Database {
     let server = try await PrivatePostgres.shared()
     let url = try await server.makeDatabase(named: "orders")
-    let admin = Database(try DatabaseConfiguration(url: url), group: loops)
+    let admin = Database(try patientConfiguration(url: url), group: loops)
     try await admin.execute(
       """
       DO $$ BEGIN CREATE ROLE order_app LOGIN PASSWORD 'only-for-tests';
@@ -58,7 +58,7 @@ struct OrdersBench: Sendable {
       commonMigrations(appRole: "order_app") + orderMigrations, schema: "orders", on: url)
     await admin.close()
     return Database(
-      try DatabaseConfiguration(
+      try patientConfiguration(
         url: server.url(url, user: "order_app", password: "only-for-tests")), group: loops)
   }
 

@@ -75,7 +75,7 @@ struct PaymentBench {
 
   /// Patient, since all tests at once share few connections.
   private static func database(_ url: String) throws -> Database {
-    var configuration = try DatabaseConfiguration(url: url)
+    var configuration = try patientConfiguration(url: url)
     configuration.leaseWaitMax = .seconds(60)
     return Database(configuration, group: loops)
   }

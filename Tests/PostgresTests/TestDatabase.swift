@@ -11,11 +11,7 @@ func withDatabase(
   _ body: (Database) async throws -> Void
 ) async throws {
   let url = try await PrivatePostgres.shared().makeDatabase(named: name)
-  var configuration = try DatabaseConfiguration(url: url)
-  // A busy machine is no failure.
-  configuration.connectTimeout = .seconds(30)
-  configuration.statementTimeout = .seconds(30)
-  configuration.leaseWaitMax = .seconds(30)
+  var configuration = try patientConfiguration(url: url)
   configure(&configuration)
   let database = Database(configuration, group: loops)
   do {

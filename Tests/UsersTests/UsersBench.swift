@@ -59,7 +59,7 @@ struct UsersBench: Sendable {
   private static func makeDatabase() async throws -> Database {
     let server = try await PrivatePostgres.shared()
     let url = try await server.makeDatabase(named: "users")
-    let admin = Database(try DatabaseConfiguration(url: url), group: loops)
+    let admin = Database(try patientConfiguration(url: url), group: loops)
     try await admin.execute(
       """
       DO $$ BEGIN CREATE ROLE user_app LOGIN PASSWORD 'only-for-tests';
@@ -76,7 +76,7 @@ struct UsersBench: Sendable {
     try await Migrator.run(
       commonMigrations(appRole: "user_app") + userMigrations, schema: "users", on: url)
     return Database(
-      try DatabaseConfiguration(
+      try patientConfiguration(
         url: server.url(url, user: "user_app", password: "only-for-tests")), group: loops)
   }
 
