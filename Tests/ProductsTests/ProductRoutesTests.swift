@@ -5,10 +5,14 @@ import Testing
 
 @testable import Products
 
-@Suite("The catalogue's routes", .timeLimit(.minutes(2)))
+@Suite("The catalogue's routes", .timeLimit(.minutes(5)))
 struct ProductRoutesTests {
   /// For requests that are refused and leave nothing behind.
   private static let refusing = Task { try await ProductsBench() }
+  private static let refusingChanges = Task {
+    let bench = try await ProductsBench()
+    return (bench, made: try await bench.make("Chair"))
+  }
 
   private func list(_ bench: ProductsBench, _ query: String, as token: String? = nil)
     async throws -> [String]
@@ -116,8 +120,7 @@ struct ProductRoutesTests {
 
   @Test("only staff make, change and archive", arguments: [nil, "customer", "order-service"])
   func access(token: String?) async throws {
-    let bench = try await ProductsBench()
-    let product = try await bench.make("Chair")
+    let (bench, product) = try await Self.refusingChanges.value
     let match: [HTTPFieldName: String] = [.ifMatch: "\"v1\""]
     for response in [
       try await bench.send(.post, "/products", as: token, body: #"{"name":"x","price":1}"#),
@@ -194,8 +197,7 @@ struct ProductRoutesTests {
       (#"{"sku":"x"}"#, "/sku"), (#"{"name":""}"#, "/name"), (#"{"version":7}"#, "/version"),
     ])
   func badChange(body: String, pointer: String) async throws {
-    let bench = try await ProductsBench()
-    let made = try await bench.make("Chair")
+    let (bench, made) = try await Self.refusingChanges.value
     let response = try await bench.send(
       .patch, "/products/\(made.id)", as: "staff", body: body, fields: [.ifMatch: "*"])
     #expect(response.problemKind == .validationFailed)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Products
 
-@Suite("The development catalogue", .timeLimit(.minutes(2)))
+@Suite("The development catalogue", .timeLimit(.minutes(5)))
 struct ProductSeedRepositoryTests {
   @Test("it is as the contract's examples show it, once however often it is sown")
   func seed() async throws {

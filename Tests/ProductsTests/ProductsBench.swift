@@ -52,7 +52,7 @@ struct ProductsBench: Sendable {
   private static func makeDatabase() async throws -> Database {
     let server = try await PrivatePostgres.shared()
     let url = try await server.makeDatabase(named: "products")
-    let admin = Database(try DatabaseConfiguration(url: url), group: loops)
+    let admin = Database(try patientConfiguration(url: url), group: loops)
     try await admin.execute(
       """
       DO $$ BEGIN CREATE ROLE product_app LOGIN PASSWORD 'only-for-tests';
@@ -69,7 +69,7 @@ struct ProductsBench: Sendable {
     try await Migrator.run(
       commonMigrations(appRole: "product_app") + productMigrations, schema: "product", on: url)
     return Database(
-      try DatabaseConfiguration(
+      try patientConfiguration(
         url: server.url(url, user: "product_app", password: "only-for-tests")), group: loops)
   }
 

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Products
 
-@Suite("Reservations in the database", .timeLimit(.minutes(2)))
+@Suite("Reservations in the database", .timeLimit(.minutes(5)))
 struct ReservationRepositoryTests {
   @Test("the expirer gives back what is due, and leaves alone what is not or is committed")
   func expirer() async throws {

@@ -6,7 +6,7 @@ import Testing
 @testable import Products
 
 /// Reservations as they are kept, against the real database.
-@Suite("Keeping reservations", .timeLimit(.minutes(2)))
+@Suite("Keeping reservations", .timeLimit(.minutes(5)))
 struct ReservationServiceTests {
   private func line(_ variant: Int, _ quantity: Int = 1) -> ReservationLine {
     ReservationLine(variantId: variant, quantity: quantity)
@@ -124,18 +124,20 @@ struct ReservationServiceTests {
     #expect(try await bench.violations().isEmpty)
   }
 
-  @Test("a hold and its release at once leave nothing reserved in the end", arguments: 0..<5)
-  func race(round: Int) async throws {
+  @Test("a hold and its release at once leave nothing reserved in the end")
+  func race() async throws {
     let bench = try await ProductsBench()
     let variant = try await bench.stock(10)
-    let id = OrderID.new()
-    async let held = bench.hold(id, [line(variant)])
-    async let released = bench.release(id)
-    let outcomes = try await (held: held, released: released)
-    #expect(outcomes.released.state == .released)
-    #expect(outcomes.held.state == .held || outcomes.held.refusal == .closed(.released))
-    #expect(try await bench.state(id) == .released)
-    #expect(try await bench.reserved(variant) == 0)
+    for _ in 0..<10 {
+      let id = OrderID.new()
+      async let held = bench.hold(id, [line(variant)])
+      async let released = bench.release(id)
+      let outcomes = try await (held: held, released: released)
+      #expect(outcomes.released.state == .released)
+      #expect(outcomes.held.state == .held || outcomes.held.refusal == .closed(.released))
+      #expect(try await bench.state(id) == .released)
+      #expect(try await bench.reserved(variant) == 0)
+    }
     #expect(try await bench.violations().isEmpty)
   }
 

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ServiceKit
 
-@Suite("Feed consumers", .timeLimit(.minutes(2)))
+@Suite("Feed consumers", .timeLimit(.minutes(5)))
 struct FeedConsumerTests {
   private struct Refused: Error {}
 

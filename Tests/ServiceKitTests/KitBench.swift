@@ -24,7 +24,7 @@ struct KitBench: Sendable {
   init() async throws {
     let server = try await PrivatePostgres.shared()
     let url = try await server.makeDatabase(named: "kit")
-    let admin = Database(try DatabaseConfiguration(url: url), group: Self.loops)
+    let admin = Database(try patientConfiguration(url: url), group: Self.loops)
     try await admin.execute(
       """
       DO $$ BEGIN CREATE ROLE kit_app LOGIN PASSWORD 'only-for-tests';
@@ -47,7 +47,7 @@ struct KitBench: Sendable {
     try await Migrator.run(
       commonMigrations(appRole: "kit_app") + [effects], schema: "kit", on: url)
     database = Database(
-      try DatabaseConfiguration(
+      try patientConfiguration(
         url: server.url(url, user: "kit_app", password: "only-for-tests")), group: Self.loops)
   }
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import ServiceKit
 
-@Suite("The outbox and its sequencer", .timeLimit(.minutes(2)))
+@Suite("The outbox and its sequencer", .timeLimit(.minutes(5)))
 struct SequencerTests {
   private struct Undone: Error {}
 

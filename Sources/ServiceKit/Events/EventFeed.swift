@@ -2,6 +2,7 @@ import EventLoops
 import HTTPMessages
 import Postgres
 import SharedKernel
+import Synchronization
 
 /// `GET /internal/events`: this service's events in the order of their positions.
 struct EventFeed: Sendable {
@@ -32,7 +33,8 @@ struct EventFeed: Sendable {
       let seen = signal.count(.numbered)
       let slice = try await read(after: after, limit: limit, types: types)
       let left = ContinuousClock.now.duration(to: end)
-      if !slice.events.isEmpty || left <= .zero || Task.isCancelled {
+      let isDraining = signal.isDraining.load(ordering: .relaxed)
+      if !slice.events.isEmpty || left <= .zero || isDraining || Task.isCancelled {
         return try slice.response()
       }
       guard let loop = EventLoop.current else { preconditionFailure("handlers run on a loop") }

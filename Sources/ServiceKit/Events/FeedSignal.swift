@@ -22,8 +22,15 @@ package final class FeedSignal: Sendable {
     var abandoned: Set<UInt64> = []
   }
   private let state = Mutex(State())
+  let isDraining = Atomic<Bool>(false)
 
   package init() {}
+
+  /// From now on nobody is kept waiting for something new: the service is about to end.
+  func drain() {
+    isDraining.store(true, ordering: .relaxed)
+    raise(.numbered)
+  }
 
   func raise(_ kind: Kind) {
     let waiters = state.withLock { state in

@@ -54,7 +54,9 @@ struct ServiceRunner<Service: ShopService> {
           .init(service: DatabaseStage(database: parts.context.database)),
           .init(
             service: WorkerStage(workers: workers, loops: parts.context.group, logger: logger)),
-          .init(service: ServerStage(server: server, grace: settings.shutdownGrace)),
+          .init(
+            service: ServerStage(
+              server: server, signal: parts.sequencer.signal, grace: settings.shutdownGrace)),
           .init(
             service: DiscoveryStage(
               peers: parts.context.peers, readiness: parts.readiness, port: server.port,

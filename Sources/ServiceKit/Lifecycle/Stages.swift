@@ -38,10 +38,12 @@ struct WorkerStage: ServiceLifecycle.Service {
 /// Serves until told to stop, then finishes what was begun.
 struct ServerStage: ServiceLifecycle.Service {
   let server: HTTPServer
+  let signal: FeedSignal
   let grace: Duration
 
   func run() async throws {
     try await gracefulShutdown()
+    signal.drain()
     await server.drain(within: grace)
   }
 }
