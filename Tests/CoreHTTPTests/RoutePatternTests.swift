@@ -1,6 +1,0 @@
-import CoreHTTP
-import HTTPMessages
-import Testing
-
-@Suite struct RoutePatternTests {
-}
