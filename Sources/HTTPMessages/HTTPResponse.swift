@@ -1,8 +1,12 @@
-/// One answer. Its body is whole; the sender adds `Content-Length`, `Date` and `Connection`.
+/// One answer. Its body is whole, or a stream; the sender adds what says where it ends, `Date` and
+/// `Connection`.
 package struct HTTPResponse: Sendable {
   package var status: HTTPStatus
   package var fields: HTTPFields
+  /// Empty if the body is a stream.
   package var body: [UInt8]
+  /// Server: a body that is made while it is sent.
+  package var stream: HTTPBodyStream?
   /// Server: the pattern of the route that answered, for metrics and logs; never sent.
   package var route: String?
 
@@ -10,5 +14,10 @@ package struct HTTPResponse: Sendable {
     self.status = status
     self.fields = fields
     self.body = body
+  }
+
+  package init(_ status: HTTPStatus, fields: HTTPFields = .init(), stream: HTTPBodyStream) {
+    self.init(status, fields: fields)
+    self.stream = stream
   }
 }

@@ -103,6 +103,35 @@ final class TestClient {
     return answer
   }
 
+  /// The body of an answer in chunks, up to its last chunk; there are no extensions and no trailers.
+  func chunkedBody() throws -> String {
+    var body: [UInt8] = []
+    while true {
+      let length = Int(try line(), radix: 16) ?? -1
+      guard length >= 0 else { throw Failure(call: "chunk", code: 0) }
+      while received.count < length + 2 { try receive() }
+      body += received[..<length]
+      received.removeFirst(length + 2)
+      if length == 0 { return String(decoding: body, as: UTF8.self) }
+    }
+  }
+
+  /// Receives something and forgets it.
+  func discard() throws {
+    try receive()
+    received = []
+  }
+
+  private func line() throws -> String {
+    while true {
+      if let range = received.firstRange(of: Array("\r\n".utf8)) {
+        defer { received.removeFirst(range.upperBound) }
+        return String(decoding: received[..<range.lowerBound], as: UTF8.self)
+      }
+      try receive()
+    }
+  }
+
   private func head() throws -> String {
     let end = Array("\r\n\r\n".utf8)
     while true {

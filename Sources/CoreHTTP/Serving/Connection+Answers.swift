@@ -56,7 +56,8 @@ extension Connection {
     enter(.idle)
     do {
       switch try server.handler.begin(request) {
-      case .ready(let response): answer(response, failure: nil)
+      case .ready(let response) where response.stream == nil: answer(response, failure: nil)
+      case .ready(let response): start { response }
       case .later(let work): start(work)
       }
     } catch {
@@ -71,26 +72,32 @@ extension Connection {
 
   /// Puts an answer behind those that wait to be sent.
   private func answer(_ response: HTTPResponse, failure: (any Error)?) {
+    decidePersistence(for: response)
+    report(response, bodyBytes: response.body.count, failure: failure)
+    server.writer.write(
+      response, persistence, withoutBody: exchange.isHead, to: server.output)
+    if !exchange.keepsAlive { enter(.ending) }
+  }
+
+  func decidePersistence(for response: HTTPResponse) {
     let saysClose = response.fields[.connection]?.lowercased() == "close"
     // Draining may have begun while the handler worked.
     if saysClose || (server.isDraining && exchange.keepsAlive) {
       exchange.keepsAlive = false
       mustLinger = true
     }
-    if let observer = server.observer {
-      observer.served(
-        ServedExchange(
-          request: exchange.request, status: response.status, route: response.route,
-          duration: .now() - exchange.start, responseBodyBytes: response.body.count,
-          failure: failure))
-      exchange.request = nil
-    }
-    server.writer.write(
-      response, persistence, withoutBody: exchange.isHead, to: server.output)
-    if !exchange.keepsAlive { enter(.ending) }
   }
 
-  private var persistence: ResponseWriter.Persistence {
+  func report(_ response: HTTPResponse, bodyBytes: Int, failure: (any Error)?) {
+    guard let observer = server.observer else { return }
+    observer.served(
+      ServedExchange(
+        request: exchange.request, status: response.status, route: response.route,
+        duration: .now() - exchange.start, responseBodyBytes: bodyBytes, failure: failure))
+    exchange.request = nil
+  }
+
+  var persistence: ResponseWriter.Persistence {
     if !exchange.keepsAlive { return .close }
     return exchange.isOldVersion ? .openToOldClient : .open
   }
@@ -121,7 +128,12 @@ extension Connection {
   private func workUntilClosed() async {
     while let work = await nextWork() {
       do {
-        finish(try await work(), failure: nil)
+        let response = try await work()
+        if let body = response.stream {
+          await send(response, streaming: body)
+        } else {
+          finish(response, failure: nil)
+        }
       } catch {
         finish(Self.response(to: error), failure: error)
       }
@@ -137,10 +149,15 @@ extension Connection {
     return await withUnsafeContinuation { waiter = $0 }
   }
 
-  private func finish(_ response: HTTPResponse, failure: (any Error)?) {
+  func finish(_ response: HTTPResponse, failure: (any Error)?) {
     guard phase == .answering else { return }
-    enter(.idle)
     answer(response, failure: failure)
+    goOn()
+  }
+
+  /// The task has written an answer: sends it and serves what is behind it.
+  func goOn() {
+    enter(exchange.keepsAlive ? .idle : .ending)
     // With more requests at hand, their answers share this one's write.
     if pending.isEmpty || phase == .ending { flush() } else { flushAtEndOfTurn() }
     if phase != .closed { servePending() }

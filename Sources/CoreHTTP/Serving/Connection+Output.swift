@@ -48,11 +48,13 @@ extension Connection {
     if sent < unsent.count {
       if sent > 0 { writeStart = server.tick }
       unsent.removeFirst(sent)
-      return block()
+      block()
+    } else {
+      unsent = []
+      isBlocked = false
+      if phase == .ending { finishOutput() } else { updateInterest() }
     }
-    unsent = []
-    isBlocked = false
-    if phase == .ending { finishOutput() } else { updateInterest() }
+    stream?.writer.wake()
   }
 
   private func block() {
@@ -94,6 +96,7 @@ extension Connection {
   func close() {
     guard phase != .closed else { return }
     phase = .closed
+    abandonStream()
     watch?.cancel()
     watch = nil
     Glibc.close(descriptor)

@@ -8,6 +8,7 @@ import HTTPMessages
 ///
 /// - `Connection+Answers.swift`: requests and their answers
 /// - `Connection+Output.swift`: sending and ending
+/// - `Connection+Streaming.swift`: answers with a streamed body
 final class Connection: DescriptorHandler, @unchecked Sendable {
   // @unchecked: touched on its loop's thread only; its task runs there too.
 
@@ -50,6 +51,10 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   var task: Task<Void, Never>?
   var work: Work?
   var waiter: UnsafeContinuation<Work?, Never>?
+
+  /// The body being streamed; see `Connection+Streaming.swift`.
+  var stream: (body: HTTPBodyStream, writer: StreamWriter)?
+  var isStreamAskedToEnd = false
 
   /// See `Connection+Output.swift`.
   var unsent: [UInt8] = []
@@ -243,8 +248,10 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     updateInterest()
   }
 
-  /// For draining: a connection between two requests ends now.
-  func endIfIdle() {
+  /// The server drains: a connection between two requests ends now, and so does a stream without an
+  /// end of its own.
+  func beginDraining() {
     if phase == .idle, pending.isEmpty, unsent.isEmpty { close() }
+    endStreamIfDraining()
   }
 }

@@ -55,6 +55,15 @@ final class OutputBuffer {
     count += digitsMax - first
   }
 
+  /// The number in hexadecimal digits.
+  func append(hexadecimal number: Int) {
+    for byte in String(number, radix: 16).utf8 {
+      reserve(1)
+      base[count] = byte
+      count += 1
+    }
+  }
+
   private func reserve(_ extra: Int) {
     guard count + extra > capacity else { return }
     capacity = max(capacity * 2, count + extra)

@@ -14,7 +14,7 @@ struct ResponseWriter {
   }
 
   var date = HTTPDate()
-  private let statusLines: [[UInt8]] = (100...599).map {
+  let statusLines: [[UInt8]] = (100...599).map {
     Array("HTTP/1.1 \($0) \(HTTPStatus($0).reason)\r\n".utf8)
   }
 
@@ -34,16 +34,21 @@ struct ResponseWriter {
       output.append(decimal: response.body.count)
       output.append("\r\n")
     }
+    writeEnd(persistence, to: output)
+    if !withoutBody, !response.status.forbidsContent { output.append(response.body) }
+  }
+
+  /// What is said of the connection, and the empty line behind the fields.
+  func writeEnd(_ persistence: Persistence, to output: OutputBuffer) {
     switch persistence {
     case .open: output.append("\r\n")
     case .openToOldClient: output.append("Connection: keep-alive\r\n\r\n")
     case .close: output.append("Connection: close\r\n\r\n")
     }
-    if !withoutBody, !response.status.forbidsContent { output.append(response.body) }
   }
 
   /// - Returns: whether a `Content-Type` was among them.
-  private func writeFields(_ fields: HTTPFields, to output: OutputBuffer) -> Bool {
+  func writeFields(_ fields: HTTPFields, to output: OutputBuffer) -> Bool {
     var hasContentType = false
     fields.bytes.withUnsafeBufferPointer { bytes in
       for line in fields.lines {

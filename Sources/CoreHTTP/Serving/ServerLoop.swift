@@ -26,6 +26,8 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   /// Looks taken at the connections: the clock of their timeouts.
   private(set) var tick: UInt32 = 0
   private(set) var isDraining = false
+  /// Bodies being streamed.
+  var streams = 0
 
   private let census: ConnectionCensus
   private var connections: [Connection] = []
@@ -162,7 +164,7 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   private func beginDraining(within limit: Duration, _ done: @escaping () -> Void) {
     stopAccepting()
     isDraining = true
-    for connection in connections { connection.endIfIdle() }
+    for connection in connections { connection.beginDraining() }
     let earlier = drained
     drained = {
       earlier?()

@@ -1,22 +1,24 @@
 package import HTTPMessages
 
-/// One answer that the server gave.
+/// One answer that the server gave; a streamed one, once its body has ended.
 package struct ServedExchange: Sendable {
   /// nil for bytes that were no request.
   package var request: HTTPRequest?
   package var status: HTTPStatus
   /// The pattern of the route that answered; nil if none did.
   package var route: String?
-  /// From the whole request to the written answer.
+  /// From the whole request to the written answer; of a stream, to its end.
   package var duration: Duration
   /// Length of the answer's body.
   package var responseBodyBytes: Int
-  /// What a handler threw, if that is why the status is 500.
+  /// What a handler threw, if that is why the status is 500, or why a streamed body was cut short
+  /// (`CancellationError`: the client went away).
   package var failure: (any Error)?
 }
 
 /// Sees every answer, refusals by the server itself included: for access logs and metrics.
 package protocol ServerObserver: Sendable {
-  /// Called on the connection's loop, before the answer's bytes are sent; must not block.
+  /// Called on the connection's loop, before the answer's bytes (of a stream: its end) are sent; must
+  /// not block.
   func served(_ exchange: ServedExchange)
 }

@@ -1,0 +1,77 @@
+import CoreHTTP
+import EventLoops
+import HTTPMessages
+import Testing
+
+/// `text/event-stream` (WHATWG HTML, section 9.2).
+@Suite struct ServerSentEventsTests {
+  @Test(
+    "an event is its fields, its data line by line, and an empty line",
+    arguments: [
+      (ServerSentEvent("hello"), "data: hello\n\n"),
+      (ServerSentEvent(""), "data: \n\n"),
+      (ServerSentEvent("a\nb\r\nc\rd\n"), "data: a\ndata: b\ndata: c\ndata: d\ndata: \n\n"),
+      (
+        ServerSentEvent("{}", name: "paid", id: "7", retry: .milliseconds(2500)),
+        "event: paid\nid: 7\nretry: 2500\ndata: {}\n\n"
+      ),
+      (ServerSentEvent(nil, retry: .seconds(3)), "retry: 3000\n\n"),
+      (
+        ServerSentEvent("x", name: "a\nid: 9", id: "1\r\n\0"),
+        "event: a?id: 9\nid: 1??\ndata: x\n\n"
+      ),
+      (ServerSentEvent("grüße 🎁"), "data: grüße 🎁\n\n"),
+    ])
+  func framing(_ event: ServerSentEvent, _ text: String) {
+    #expect(String(decoding: event.bytes, as: UTF8.self) == text)
+  }
+
+  @Test("events reach the client as they happen; a comment beats between them")
+  func served() async throws {
+    var router = Router()
+    router.on(.get, "/events") { request, _ in
+      let last = request.lastEventID ?? "none"
+      return .serverSentEvents(heartbeat: .milliseconds(20)) { events in
+        try await events.send(ServerSentEvent("after \(last)", id: "8"))
+        try await EventLoop.current?.sleep(for: .milliseconds(70))
+        try await events.comment("bye")
+      }
+    }
+    try await withServer(handler: router) { server in
+      try await withClient(of: server) { client in
+        try client.send(get("/events", "Last-Event-ID: 7"))
+        let head = try client.answer()
+        #expect(head["Content-Type"] == "text/event-stream")
+        #expect(head["Cache-Control"] == "no-store")
+        let text = try client.chunkedBody()
+        #expect(text.hasPrefix("id: 8\ndata: after 7\n\n: \n\n"))
+        #expect(text.hasSuffix(": bye\n\n"))
+        try client.send(get("/events"))
+        _ = try client.answer()
+        #expect(try client.chunkedBody().hasPrefix("id: 8\ndata: after none\n\n"))
+      }
+    }
+  }
+
+  @Test("a producer that fails cuts the stream, and its heartbeat ends with it")
+  func failing() async throws {
+    var router = Router()
+    router.on(.get, "/events") { _, _ in
+      .serverSentEvents { events in
+        try await events.send(ServerSentEvent("one"))
+        try await EventLoop.current?.sleep(for: .milliseconds(20))
+        throw RouteFailure()
+      }
+    }
+    let recorder = Recorder()
+    try await withServer(observer: recorder, handler: router) { server in
+      try await withClient(of: server) { client in
+        try client.send(get("/events"))
+        _ = try client.answer()
+        #expect(try client.rest().end == .reset)
+      }
+      try await eventually { server.connectionCount == 0 }
+    }
+    #expect(recorder.served.map { $0.failure is RouteFailure } == [true])
+  }
+}
