@@ -1,7 +1,9 @@
 import CoreHTTP
 import HTTPMessages
 import Postgres
+import Resilience
 import SharedKernel
+import Synchronization
 import Testing
 
 @testable import ServiceKit
@@ -48,6 +50,36 @@ struct RequestKitTests {
     #expect(response.problemKind == .internal)
     #expect(!String(decoding: response.body, as: UTF8.self).contains("Broken"))
     #expect(response.fields[.cacheControl] == "no-store")
+  }
+
+  @Test("a streamed body belongs to its request, and outlives the request's deadline")
+  func stream() async throws {
+    let router = try router {
+      $0.get("/x", access: .anyone) { _ in
+        HTTPResponse(
+          .ok,
+          stream: HTTPBodyStream(isEndless: true) { body in
+            try await body.write(
+              "\(RequestScope.current?.requestID ?? "") \(Deadline.current == nil)")
+          })
+      }
+    }
+    let response = try await router.send(.get, "/x", fields: [.requestID: "abc-12345"])
+    let stream = try #require(response.stream)
+    #expect(stream.isEndless)
+    let text = Text()
+    try await stream.produce(text)
+    #expect(text.whole == "abc-12345 true")
+  }
+
+  /// Keeps what is written.
+  private final class Text: HTTPBodyWriter {
+    private let text = Mutex("")
+    var whole: String { text.withLock { $0 } }
+
+    func write(_ piece: [UInt8]) async throws {
+      text.withLock { $0 += String(decoding: piece, as: UTF8.self) }
+    }
   }
 
   @Test("the router's own refusals are problems too")

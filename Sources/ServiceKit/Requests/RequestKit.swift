@@ -62,6 +62,13 @@ package final class RequestKit: Sendable {
     }
     response.fields[.requestID] = requestID
     if response.fields[.cacheControl] == nil { response.fields[.cacheControl] = "no-store" }
+    if let body = response.stream {
+      // Made when this function has returned. It belongs to the request, but not to its deadline: a
+      // stream lives as long as its client takes it.
+      response.stream = HTTPBodyStream(isEndless: body.isEndless) { writer in
+        try await RequestScope.$current.withValue(scope) { try await body.produce(writer) }
+      }
+    }
     return response
   }
 

@@ -98,6 +98,7 @@ package struct IdempotencyStore: Sendable {
   private func store(
     _ response: HTTPResponse, _ principal: String, _ key: String, in transaction: Transaction
   ) async throws {
+    precondition(response.stream == nil, "a streamed answer cannot be kept for a key")
     _ = try await transaction.execute(
       """
       UPDATE idempotency_keys SET status = \(Int32(response.status.code)),
