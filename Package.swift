@@ -58,6 +58,7 @@ let package = Package(
       name: "CLibcurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
     // Foundations
     library(
@@ -82,7 +83,7 @@ let package = Package(
       "ServiceKit",
       [
         "EventLoops", "HTTPMessages", "SharedKernel", "Resilience", "CoreHTTP", "HTTPClient",
-        "Consul", "Postgres", "CSodium", argumentParser,
+        "Consul", "Postgres", "CSodium", "CZlib", argumentParser,
         .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Logging", package: "swift-log"),
@@ -129,7 +130,7 @@ let package = Package(
       "ServiceKitTests",
       [
         "ServiceKit", "SharedKernel", "EventLoops", "Resilience", "HTTPMessages", "CoreHTTP",
-        "Postgres", "TestSupport", .product(name: "Logging", package: "swift-log"),
+        "Postgres", "CZlib", "TestSupport", .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
       ]),
     tests(

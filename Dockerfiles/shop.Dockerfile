@@ -4,7 +4,7 @@
 FROM swift:6.3.1-bookworm AS build
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
-      libcurl4-openssl-dev libpq-dev libsodium-dev pkg-config \
+      libcurl4-openssl-dev libpq-dev libsodium-dev pkg-config zlib1g-dev \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /shop
 COPY Package.swift ./
@@ -23,7 +23,7 @@ RUN --mount=type=cache,target=/root/.cache \
 FROM debian:bookworm-slim AS runtime
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
-      ca-certificates libcurl4 libpq5 libsodium23 libstdc++6 \
+      ca-certificates libcurl4 libpq5 libsodium23 libstdc++6 zlib1g \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 10001 --no-create-home shop \
  && install -d -o shop -m 0700 /keys

@@ -20,6 +20,11 @@ package struct ETag: Hashable {
     }
   }
 
+  /// The tag of the same version's compressed form; a weak tag names that as well.
+  static func compressed(_ tag: String) -> String {
+    tag.hasPrefix("\"") && tag.hasSuffix("\"") ? tag.dropLast() + "-gzip\"" : tag
+  }
+
   func names(_ version: Int) -> Bool {
     text == "\"v\(version)\"" || text == "\"v\(version)-gzip\""
   }

@@ -5,8 +5,8 @@ import Resilience
 package import SharedKernel
 import Synchronization
 
-/// What surrounds every handler: request id, trace, deadline, load limit, authentication, and the
-/// one place where errors become answers.
+/// What surrounds every handler: request id, trace, deadline, load limit, authentication, compression,
+/// and the one place where errors become answers.
 package final class RequestKit: Sendable {
   /// Requests that may be under way at once; further ones are turned away with 503.
   package static let requestsMax = 256
@@ -23,6 +23,7 @@ package final class RequestKit: Sendable {
   private let logger: Logger
   private let running = Atomic<Int>(0)
   private let shed = Atomic<Int>(0)
+  private let compression = AnswerCompression()
 
   package init(
     storage: RequestStorage, authenticate: @escaping Authenticate, logger: Logger
@@ -62,6 +63,7 @@ package final class RequestKit: Sendable {
     }
     response.fields[.requestID] = requestID
     if response.fields[.cacheControl] == nil { response.fields[.cacheControl] = "no-store" }
+    await compression.apply(to: &response, for: request)
     if let body = response.stream {
       // Made when this function has returned. It belongs to the request, but not to its deadline: a
       // stream lives as long as its client takes it.
