@@ -1,6 +1,7 @@
 import CoreHTTP
 import EventLoops
 import HTTPMessages
+import Synchronization
 import Testing
 
 /// `HTTPServer.drain(within:)`.
@@ -25,7 +26,7 @@ import Testing
       return try client.rest().text
     }
     async let busy = withClient(of: server) { client in
-      try client.send(get("/slow") + get("/hello"))
+      try client.send(get("/slow"))
       let answer = try client.answer()
       return [answer.body, answer["Connection"] ?? "", try client.rest().text]
     }
@@ -80,6 +81,133 @@ import Testing
     try await again.start()
     #expect(again.port == port)
     await again.drain(within: .zero)
+    group.stop()
+  }
+
+  /// For tests whose clients stay until the server has been drained.
+  private static var brisk: HTTPLimits {
+    var limits = HTTPLimits()
+    limits.timeResolution = .milliseconds(20)
+    limits.lingerTimeMax = .milliseconds(20)
+    return limits
+  }
+
+  /// Begins to drain while `body` holds the server's only loop: what `body` does is there, and nobody
+  /// has looked at it, at the moment of the stop.
+  private func drain(
+    _ server: HTTPServer, of group: EventLoopGroup, after body: @escaping @Sendable () -> Void
+  ) async {
+    await withCheckedContinuation { continuation in
+      group.loops[0].execute {
+        Task(executorPreference: group.loops[0]) {
+          await server.drain(within: .seconds(10))
+          continuation.resume()
+        }
+        body()
+      }
+    }
+  }
+
+  @Test("who waits to be accepted at the moment of the stop is served")
+  func backlog() async throws {
+    let group = EventLoopGroup(count: 1)
+    let server = HTTPServer(handler: testRoutes(), group: group, port: 0, limits: Self.brisk)
+    try await server.start()
+    let port = server.port
+    let clients = Mutex<[TestClient]>([])
+    await drain(server, of: group) {
+      do {
+        for number in 0..<200 {
+          let client = try TestClient(port: port)
+          try client.send(get("/number/\(number)"))
+          clients.withLock { $0.append(client) }
+        }
+      } catch {
+        Issue.record(error)
+      }
+    }
+    for (number, client) in clients.withLock({ $0 }).enumerated() {
+      let answer = try client.answer()
+      #expect(answer.body == "\(number)" && answer["Connection"] == "close")
+      #expect(try client.rest().end == .orderly)
+    }
+    group.stop()
+  }
+
+  @Test("a request that reached an idle connection before the stop is answered, not reset")
+  func unread() async throws {
+    let group = EventLoopGroup(count: 1)
+    let server = HTTPServer(
+      handler: testRoutes(), group: group, port: 0, limits: Self.brisk)
+    try await server.start()
+    let client = try TestClient(port: server.port)
+    let idle = try TestClient(port: server.port)
+    for each in [client, idle] {
+      try each.send(get("/hello"))
+      _ = try each.answer()
+    }
+    await drain(server, of: group) {
+      do {
+        try client.send(get("/number/1") + get("/later/2"))
+      } catch {
+        Issue.record(error)
+      }
+    }
+    let first = try client.answer()
+    #expect(first.body == "1" && first["Connection"] == nil)
+    let second = try client.answer()
+    #expect(second.body == "2" && second["Connection"] == "close")
+    #expect(try client.rest().end == .orderly)
+    #expect(try idle.rest().end == .orderly)
+    group.stop()
+  }
+
+  @Test("what was pipelined behind a request in flight is answered; the last answer says close")
+  func pipelined() async throws {
+    let group = EventLoopGroup(count: 1)
+    let events = Events()
+    let (gate, opening) = AsyncStream.makeStream(of: Void.self)
+    var router = testRoutes()
+    router.on(.get, "/slow") { _, _ in
+      events.add("begun")
+      for await _ in gate {}
+      return text("finished")
+    }
+    let server = HTTPServer(handler: router, group: group, port: 0)
+    try await server.start()
+    async let bodies = withClient(of: server) { client in
+      try client.send(get("/slow") + get("/number/1") + get("/later/2") + get("/number/3"))
+      let answers = try (0..<4).map { _ in try client.answer() }
+      #expect(answers.map { $0["Connection"] } == [nil, nil, nil, "close"])
+      #expect(try client.rest().end == .orderly)
+      return answers.map(\.body)
+    }
+    try await eventually { events.all == ["begun"] }
+    async let drained: Void = server.drain(within: .seconds(10))
+    // The listener is closed once draining has begun.
+    try await eventually { (try? TestClient(port: server.port)) == nil }
+    opening.finish()
+    #expect(try await bodies == ["finished", "1", "2", "3"])
+    await drained
+    group.stop()
+  }
+
+  @Test("a request of which only a part had come is read to its end and answered")
+  func partial() async throws {
+    let group = EventLoopGroup(count: 1)
+    let server = HTTPServer(
+      handler: testRoutes(), group: group, port: 0, limits: Self.brisk)
+    try await server.start()
+    let client = try TestClient(port: server.port)
+    try client.send(get("/hello") + "POST /mirror HTTP/1.1\r\nHost: a\r\nContent-Le")
+    #expect(try client.answer().body == "hello")
+    async let drained: Void = server.drain(within: .seconds(10))
+    try await eventually { (try? TestClient(port: server.port)) == nil }
+    try client.send("ngth: 3\r\n\r\nabc")
+    let answer = try client.answer()
+    #expect(answer.body == "abc" && answer["Connection"] == "close")
+    #expect(try client.rest().end == .orderly)
+    await drained
     group.stop()
   }
 }

@@ -1,7 +1,9 @@
 import Glibc
 
 /// A client of raw bytes on a blocking socket; every wait ends after 10 s.
-final class TestClient {
+final class TestClient: @unchecked Sendable {
+  // @unchecked: a test uses it from one thread at a time.
+
   struct Failure: Error {
     let call: String
     let code: Int32

@@ -42,8 +42,7 @@ extension Connection {
   func begin(_ request: consuming HTTPRequest, isLast: Bool = false) {
     request.peer = peer
     requestsServed += 1
-    let mayGoOn =
-      !isLast && !server.isDraining && requestsServed < server.limits.requestsPerConnectionMax
+    let mayGoOn = !isLast && requestsServed < server.limits.requestsPerConnectionMax
     exchange.isHead = request.method == .head
     exchange.isOldVersion = parser.isOldVersion
     exchange.keepsAlive = parser.keepsAlive && mayGoOn
@@ -81,8 +80,9 @@ extension Connection {
 
   func decidePersistence(for response: HTTPResponse) {
     let saysClose = response.fields[.connection]?.lowercased() == "close"
-    // Draining may have begun while the handler worked.
-    if saysClose || (server.isDraining && exchange.keepsAlive) {
+    // Draining may have begun while the handler worked. What was pipelined is still answered.
+    let isLast = server.isDraining && pending.isEmpty && !isMoreAtHand
+    if saysClose || (isLast && exchange.keepsAlive) {
       exchange.keepsAlive = false
       mustLinger = true
     }

@@ -43,6 +43,8 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   var pending: [UInt8] = []
   /// The client has ended its sending side.
   var peerEnded = false
+  /// Bytes of the same read stand behind the request being parsed.
+  var isMoreAtHand = false
   var requestsServed = 0
   var lingerBytes = 0
 
@@ -169,6 +171,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
         return offset
       case .head: beginBody(isHere: offset < input.count)
       case .request:
+        isMoreAtHand = offset < input.count
         begin(parser.takeRequest())
         if phase == .ending, offset < input.count { mustLinger = true }
       case .refused(let refusal): refuse(refusal, request: nil)
@@ -248,10 +251,15 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     updateInterest()
   }
 
+  /// Between two requests, with nothing left to send.
+  private var isAtRest: Bool { phase == .idle && pending.isEmpty && unsent.isEmpty }
+
   /// The server drains: a connection between two requests ends now, and so does a stream without an
   /// end of its own.
   func beginDraining() {
-    if phase == .idle, pending.isEmpty, unsent.isEmpty { close() }
+    // A request may have come that nobody has read yet: closing would answer it with a reset.
+    if isAtRest { receive() }
+    if isAtRest { close() }
     endStreamIfDraining()
   }
 }
