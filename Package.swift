@@ -24,7 +24,9 @@ func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target
 func slice(_ name: String) -> Target {
   .target(
     name: name,
-    dependencies: ["ServiceKit", "CoreHTTP", "HTTPMessages", "Postgres", "SharedKernel"],
+    dependencies: [
+      "ServiceKit", "CoreHTTP", "HTTPMessages", "JSONSyntax", "Postgres", "SharedKernel",
+    ],
     resources: [.embedInCode("openapi.yaml")], swiftSettings: strict)
 }
 
@@ -65,6 +67,7 @@ let package = Package(
       "EventLoops",
       ["CEpoll", .product(name: "HeapModule", package: "swift-collections")]),
     library("HTTPMessages"),
+    library("JSONSyntax"),
 
     // Libraries
     library("SharedKernel"),
@@ -82,8 +85,8 @@ let package = Package(
     library(
       "ServiceKit",
       [
-        "EventLoops", "HTTPMessages", "SharedKernel", "Resilience", "CoreHTTP", "HTTPClient",
-        "Consul", "Postgres", "CSodium", "CZlib", argumentParser,
+        "EventLoops", "HTTPMessages", "JSONSyntax", "SharedKernel", "Resilience", "CoreHTTP",
+        "HTTPClient", "Consul", "Postgres", "CSodium", "CZlib", argumentParser,
         .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Logging", package: "swift-log"),
@@ -112,7 +115,7 @@ let package = Package(
         "ServiceKit", "Postgres", "HTTPClient", "HTTPMessages", "EventLoops", argumentParser,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
-    program("bench-server", ["CoreHTTP", "HTTPMessages", "EventLoops"]),
+    program("bench-server", ["CoreHTTP", "HTTPMessages", "EventLoops", "JSONSyntax"]),
 
     // Tests
     .target(
@@ -120,6 +123,7 @@ let package = Package(
       swiftSettings: strict),
     tests("SharedKernelTests", ["SharedKernel"]),
     tests("HTTPMessagesTests", ["HTTPMessages"]),
+    tests("JSONSyntaxTests", ["JSONSyntax"]),
     tests("EventLoopsTests", ["EventLoops"]),
     tests("CoreHTTPTests", ["CoreHTTP", "HTTPMessages", "EventLoops"]),
     tests("PostgresTests", ["Postgres", "EventLoops", "TestSupport"]),
@@ -130,14 +134,16 @@ let package = Package(
       "ServiceKitTests",
       [
         "ServiceKit", "SharedKernel", "EventLoops", "Resilience", "HTTPMessages", "CoreHTTP",
-        "Postgres", "CZlib", "TestSupport", .product(name: "Logging", package: "swift-log"),
+        "JSONSyntax", "Postgres", "CZlib", "TestSupport",
+        .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
       ]),
     tests(
       "ProductsTests",
       [
         "Products", "ServiceKit", "SharedKernel", "Postgres", "EventLoops", "HTTPMessages",
-        "CoreHTTP", "TestSupport", .product(name: "Logging", package: "swift-log"),
+        "CoreHTTP", "JSONSyntax", "TestSupport",
+        .product(name: "Logging", package: "swift-log"),
       ]),
     tests(
       "PaymentsTests",
@@ -149,7 +155,8 @@ let package = Package(
       "OrdersTests",
       [
         "Orders", "ServiceKit", "SharedKernel", "Postgres", "EventLoops", "HTTPMessages",
-        "CoreHTTP", "TestSupport", .product(name: "Logging", package: "swift-log"),
+        "CoreHTTP", "JSONSyntax", "TestSupport",
+        .product(name: "Logging", package: "swift-log"),
       ]),
     tests(
       "ContractTests",
@@ -161,7 +168,8 @@ let package = Package(
       "UsersTests",
       [
         "Users", "ServiceKit", "SharedKernel", "Postgres", "EventLoops", "HTTPMessages",
-        "CoreHTTP", "TestSupport", .product(name: "Logging", package: "swift-log"),
+        "CoreHTTP", "JSONSyntax", "TestSupport",
+        .product(name: "Logging", package: "swift-log"),
       ]),
     tests(
       "NotificationsTests",

@@ -1,5 +1,6 @@
 import CoreHTTP
 import HTTPMessages
+import JSONSyntax
 import ServiceKit
 import SharedKernel
 

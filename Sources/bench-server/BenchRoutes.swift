@@ -1,7 +1,7 @@
 import CoreHTTP
 import EventLoops
-import Foundation
 import HTTPMessages
+import JSONSyntax
 
 /// The routes that every server of the comparison has, and a few that show more of this one.
 func benchRoutes() -> Router {
@@ -12,12 +12,17 @@ func benchRoutes() -> Router {
     HTTPResponse(.ok, fields: plain, body: hello)
   }
   router.onSync(.get, "/json") { _, _ in
-    try json(Message(message: "Hello, World!"))
+    var message = JSONWriter(capacity: 64)
+    message.beginObject()
+    message.member("message")
+    message.text("Hello, World!")
+    message.endObject()
+    return json(message.bytes)
   }
   router.onSync(.post, "/echo") { request, _ in
     do {
-      return try json(JSONDecoder().decode(Order.self, from: Data(request.body)))
-    } catch {
+      return json(try BenchOrder(json: request.body).json)
+    } catch is JSONParseError {
       return ProblemBody.response(.badRequest)
     }
   }
@@ -40,37 +45,6 @@ func benchRoutes() -> Router {
   return router
 }
 
-private func json(_ value: some Encodable) throws -> HTTPResponse {
-  HTTPResponse(
-    .ok, fields: [.contentType: "application/json"], body: Array(try JSONEncoder().encode(value)))
-}
-
-private struct Message: Codable {
-  let message: String
-}
-
-/// The comparison's order of about 1 KB.
-private struct Order: Codable {
-  struct Item: Codable {
-    let sku: String
-    let name: String
-    let quantity: Int
-    let priceCents: Int
-
-    enum CodingKeys: String, CodingKey {
-      case sku, name, quantity
-      case priceCents = "price_cents"
-    }
-  }
-  let id: Int
-  let customer: String
-  let email: String
-  let note: String
-  let items: [Item]
-  let createdAt: String
-
-  enum CodingKeys: String, CodingKey {
-    case id, customer, email, note, items
-    case createdAt = "created_at"
-  }
+private func json(_ bytes: [UInt8]) -> HTTPResponse {
+  HTTPResponse(.ok, fields: [.contentType: "application/json"], body: bytes)
 }

@@ -1,3 +1,4 @@
+import JSONSyntax
 import Postgres
 import SharedKernel
 import Testing

@@ -1,5 +1,6 @@
 import CoreHTTP
 import HTTPMessages
+import JSONSyntax
 import Postgres
 import SharedKernel
 import Testing

@@ -1,3 +1,4 @@
+import JSONSyntax
 import ServiceKit
 import SharedKernel
 import Testing

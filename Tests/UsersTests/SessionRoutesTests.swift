@@ -1,4 +1,5 @@
 import HTTPMessages
+import JSONSyntax
 import ServiceKit
 import SharedKernel
 import Testing

@@ -1,5 +1,6 @@
 import EventLoops
 import HTTPMessages
+import JSONSyntax
 import Postgres
 import SharedKernel
 import Synchronization

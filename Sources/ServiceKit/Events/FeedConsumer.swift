@@ -1,4 +1,5 @@
 import HTTPMessages
+import JSONSyntax
 package import Logging
 package import Postgres
 package import SharedKernel

@@ -1,3 +1,4 @@
+package import JSONSyntax
 import SharedKernel
 
 /// Decodes `Decodable` values from JSON strictly: unknown members are faults, and every fault names

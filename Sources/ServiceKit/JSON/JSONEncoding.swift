@@ -1,3 +1,5 @@
+import JSONSyntax
+
 /// Encodes `Encodable` values as JSON, members in the order they are encoded in, straight into
 /// bytes.
 ///

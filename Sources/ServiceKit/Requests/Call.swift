@@ -1,5 +1,6 @@
 package import CoreHTTP
 package import HTTPMessages
+package import JSONSyntax
 package import SharedKernel
 
 /// One request as a route's handler sees it: authenticated, with its path matched, not yet decoded.
@@ -129,8 +130,11 @@ extension JSONParseError {
   var explanation: String {
     switch self {
     case .malformed(let offset): "The body is no valid JSON at byte \(offset)."
-    case .tooDeep: "The body is nested deeper than \(JSONParser.depthMax)."
+    case .tooDeep: "The body is nested deeper than \(JSONReader.depthMax)."
     case .duplicateMember(let name): "The body has the member \"\(name)\" twice."
+    case .unexpected(let offset): "The body has another type of value at byte \(offset)."
+    case .unknownMember(let name): "The member \"\(name)\" is not known here."
+    case .memberMissing(let offset): "An object lacks a member; it ends at byte \(offset)."
     }
   }
 }

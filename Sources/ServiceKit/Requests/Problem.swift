@@ -1,4 +1,5 @@
 package import HTTPMessages
+import JSONSyntax
 package import SharedKernel
 
 /// The address that problem types share; the last part is `FailureKind.rawValue`.

@@ -1,4 +1,5 @@
 package import HTTPMessages
+package import JSONSyntax
 package import Resilience
 package import SharedKernel
 

@@ -1,4 +1,4 @@
-import ServiceKit
+import JSONSyntax
 import Testing
 
 @Suite("The JSON parser")
@@ -84,14 +84,14 @@ struct JSONParserTests {
     func nested(_ depth: Int) -> String {
       String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
     }
-    _ = try parse(nested(JSONParser.depthMax))
-    #expect(throws: JSONParseError.tooDeep) { try parse(nested(JSONParser.depthMax + 1)) }
+    _ = try parse(nested(JSONReader.depthMax))
+    #expect(throws: JSONParseError.tooDeep) { try parse(nested(JSONReader.depthMax + 1)) }
     #expect(throws: JSONParseError.tooDeep) { try parse(String(repeating: "[", count: 1_000_000)) }
     #expect(throws: JSONParseError.tooDeep) {
       try parse(String(repeating: "{\"a\":", count: 1_000_000))
     }
     // What is beside is not deeper.
-    let row = Array(repeating: nested(JSONParser.depthMax - 1), count: 10).joined(separator: ",")
+    let row = Array(repeating: nested(JSONReader.depthMax - 1), count: 10).joined(separator: ",")
     _ = try parse("[\(row)]")
   }
 

@@ -1,0 +1,172 @@
+/// Writes JSON (RFC 8259) as bytes, in the order it is told, without Foundation.
+///
+/// The caller keeps the grammar: names and values inside an object, values inside an array; commas
+/// are put by the writer.
+package struct JSONWriter: ~Copyable {
+  private var base: UnsafeMutablePointer<UInt8>
+  private var capacity: Int
+  private var count = 0
+  private var needsComma = false
+
+  /// - Parameter capacity: bytes for which there is room at first; it grows.
+  package init(capacity: Int = 256) {
+    self.capacity = max(capacity, 32)
+    base = .allocate(capacity: self.capacity)
+  }
+
+  deinit {
+    base.deallocate()
+  }
+
+  /// What has been written so far.
+  package var bytes: [UInt8] { Array(UnsafeBufferPointer(start: base, count: count)) }
+
+  // MARK: Structure
+
+  package mutating func beginObject() { open(UInt8(ascii: "{")) }
+  package mutating func endObject() { close(UInt8(ascii: "}")) }
+  package mutating func beginArray() { open(UInt8(ascii: "[")) }
+  package mutating func endArray() { close(UInt8(ascii: "]")) }
+
+  /// A member's name; its value must follow.
+  package mutating func name(_ name: String) {
+    separate()
+    quote(name)
+    append(UInt8(ascii: ":"))
+    needsComma = false
+  }
+
+  /// A member's name that is known to need no escape; its value must follow.
+  package mutating func member(_ name: StaticString) {
+    let length = name.utf8CodeUnitCount
+    reserve(length + 4)
+    if needsComma { append(UInt8(ascii: ",")) }
+    append(UInt8(ascii: "\""))
+    (base + count).update(from: name.utf8Start, count: length)
+    count += length
+    append(UInt8(ascii: "\""))
+    append(UInt8(ascii: ":"))
+    needsComma = false
+  }
+
+  // MARK: Values
+
+  package mutating func text(_ value: String) {
+    separate()
+    quote(value)
+    needsComma = true
+  }
+
+  package mutating func bool(_ value: Bool) { literal(value ? "true" : "false") }
+  package mutating func null() { literal("null") }
+  package mutating func integer(_ value: some BinaryInteger) { literal(String(value)) }
+
+  package mutating func integer(_ value: Int) {
+    separate()
+    let digitsMax = 20  // with the sign
+    reserve(digitsMax)
+    var rest = value.magnitude
+    var first = digitsMax
+    repeat {
+      first -= 1
+      (base + count)[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+      rest /= 10
+    } while rest > 0
+    if value < 0 {
+      first -= 1
+      (base + count)[first] = UInt8(ascii: "-")
+    }
+    (base + count).update(from: base + count + first, count: digitsMax - first)
+    count += digitsMax - first
+    needsComma = true
+  }
+
+  /// Text that is a JSON value already: a number's digits, or JSON kept by the database.
+  package mutating func literal(_ json: String) {
+    separate()
+    var json = json
+    json.withUTF8 { append($0) }
+    needsComma = true
+  }
+
+  // MARK: Strings
+
+  /// RFC 8259 section 7: the quote, the backslash and control characters are escaped, all else is
+  /// copied as UTF-8.
+  private mutating func quote(_ text: String) {
+    append(UInt8(ascii: "\""))
+    var text = text
+    text.withUTF8 { utf8 in
+      var start = 0
+      while true {
+        let end = ByteScan.endOfPlainText(utf8.span, from: start)
+        append(UnsafeBufferPointer(rebasing: utf8[start..<end]))
+        guard end < utf8.count else { break }
+        escape(utf8[end])
+        start = end + 1
+      }
+    }
+    append(UInt8(ascii: "\""))
+  }
+
+  private mutating func escape(_ byte: UInt8) {
+    append(UInt8(ascii: "\\"))
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"): append(byte)
+    case UInt8(ascii: "\n"): append(UInt8(ascii: "n"))
+    case UInt8(ascii: "\r"): append(UInt8(ascii: "r"))
+    case UInt8(ascii: "\t"): append(UInt8(ascii: "t"))
+    default:
+      let digits: StaticString = "0123456789abcdef"
+      for digit in [UInt8(ascii: "u"), UInt8(ascii: "0"), UInt8(ascii: "0")] { append(digit) }
+      append(digits.utf8Start[Int(byte >> 4)])
+      append(digits.utf8Start[Int(byte & 0xF)])
+    }
+  }
+
+  // MARK: Bytes
+
+  private mutating func open(_ bracket: UInt8) {
+    separate()
+    append(bracket)
+    needsComma = false
+  }
+
+  private mutating func close(_ bracket: UInt8) {
+    append(bracket)
+    needsComma = true
+  }
+
+  private mutating func separate() {
+    if needsComma { append(UInt8(ascii: ",")) }
+  }
+
+  @inline(__always)
+  private mutating func append(_ byte: UInt8) {
+    reserve(1)
+    base[count] = byte
+    count += 1
+  }
+
+  @inline(__always)
+  private mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) {
+    guard let start = bytes.baseAddress else { return }
+    reserve(bytes.count)
+    (base + count).update(from: start, count: bytes.count)
+    count += bytes.count
+  }
+
+  @inline(__always)
+  private mutating func reserve(_ extra: Int) {
+    if extra > capacity - count { grow(by: extra) }
+  }
+
+  @inline(never)
+  private mutating func grow(by extra: Int) {
+    capacity = max(capacity * 2, count + extra)
+    let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
+    larger.update(from: base, count: count)
+    base.deallocate()
+    base = larger
+  }
+}
