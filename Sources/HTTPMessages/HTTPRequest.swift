@@ -19,6 +19,8 @@ package struct HTTPRequest: Sendable {
   /// The bytes that hold the target; for a received request, its whole head.
   private var head: [UInt8]
   private var targetRange: Range<Int>
+  /// Where in `head` the path ends: at the first `?`, or with the target.
+  private var pathEnd: Int
 
   /// - Parameter target: origin-form with the query, escaped, such as `/products?limit=2`.
   package init(
@@ -29,6 +31,7 @@ package struct HTTPRequest: Sendable {
     self.body = body
     head = Array(target.utf8)
     targetRange = 0..<head.count
+    pathEnd = Self.pathEnd(head, targetRange)
   }
 
   /// A received request: its head stays as it arrived.
@@ -43,6 +46,7 @@ package struct HTTPRequest: Sendable {
     self.body = body
     self.head = head
     targetRange = target
+    pathEnd = Self.pathEnd(head, target)
   }
 
   /// Path and query as they stand on the wire.
@@ -51,25 +55,33 @@ package struct HTTPRequest: Sendable {
     set {
       head = Array(newValue.utf8)
       targetRange = 0..<head.count
+      pathEnd = Self.pathEnd(head, targetRange)
     }
   }
 
   /// What is before the first `?`, not decoded.
-  package var path: String { String(decoding: pathBytes, as: UTF8.self) }
+  package var path: String {
+    String(decoding: head[targetRange.lowerBound..<pathEnd], as: UTF8.self)
+  }
 
   /// What is behind the first `?`, not decoded; nil without one.
   package var query: String? { queryBytes.map { String(decoding: $0, as: UTF8.self) } }
 
   /// `path` without a copy.
-  package var pathBytes: ArraySlice<UInt8> { head[targetRange.lowerBound..<pathEnd] }
+  package var pathBytes: Span<UInt8> {
+    @_lifetime(borrow self)
+    borrowing get { head.span.extracting(targetRange.lowerBound..<pathEnd) }
+  }
 
   /// `query` without a copy.
   package var queryBytes: ArraySlice<UInt8>? {
     pathEnd < targetRange.upperBound ? head[(pathEnd + 1)..<targetRange.upperBound] : nil
   }
 
-  private var pathEnd: Int {
-    head[targetRange].firstIndex(of: UInt8(ascii: "?")) ?? targetRange.upperBound
+  private static func pathEnd(_ head: [UInt8], _ target: Range<Int>) -> Int {
+    var position = target.lowerBound
+    while position < target.upperBound, head[position] != UInt8(ascii: "?") { position += 1 }
+    return position
   }
 
   /// Why a query could not be decoded: the client's mistake.

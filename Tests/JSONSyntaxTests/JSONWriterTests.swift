@@ -44,7 +44,9 @@ struct JSONWriterTests {
   func escapes() throws {
     for length in 0...24 {
       let plain = String(repeating: "é", count: length / 2) + String(repeating: "a", count: length)
-      for (special, escaped) in [("\"", "\\\""), ("\\", "\\\\"), ("\n", "\\n"), ("\u{1}", "\\u0001")] {
+      for (special, escaped) in [
+        ("\"", "\\\""), ("\\", "\\\\"), ("\n", "\\n"), ("\u{1}", "\\u0001"),
+      ] {
         #expect(
           text { $0.text(plain + special + plain) } == "\"\(plain)\(escaped)\(plain)\"")
       }

@@ -44,20 +44,31 @@ enum ByteScan {
     return position
   }
 
-  /// The first position whose byte is no tchar.
-  static func endOfToken(_ bytes: Span<UInt8>, from start: Int, to end: Int) -> Int {
+  /// The first position whose byte a path cannot have without a closer look: `%`, `.` or `?`.
+  static func endOfPlainPath(_ bytes: Span<UInt8>, from start: Int, to end: Int) -> Int {
     var position = start
-    while position < end, isTokenByte(bytes[unchecked: position]) { position += 1 }
+    while position + 8 <= end {
+      let word = load(bytes, at: position)
+      let escapes = zeroLanes(word ^ (ones &* 0x25))
+      let dots = zeroLanes(word ^ (ones &* 0x2E))
+      let marks = zeroLanes(word ^ (ones &* 0x3F))
+      let hits = (escapes | dots | marks) & highs
+      if hits != 0 { return position + hits.trailingZeroBitCount >> 3 }
+      position += 8
+    }
+    while position < end {
+      let byte = bytes[unchecked: position]
+      if byte == 0x25 || byte == 0x2E || byte == 0x3F { break }
+      position += 1
+    }
     return position
   }
 
-  /// `HTTPToken.isTokenByte` as a lookup in two words, one bit for each ASCII byte.
-  @inline(__always)
-  static func isTokenByte(_ byte: UInt8) -> Bool {
-    let low: UInt64 = 0x03FF_6CFA_0000_0000
-    let high: UInt64 = 0x57FF_FFFF_C7FF_FFFE
-    guard byte < 0x80 else { return false }
-    return ((byte < 0x40 ? low : high) >> UInt64(byte & 0x3F)) & 1 == 1
+  /// The first position whose byte is no tchar.
+  static func endOfToken(_ bytes: Span<UInt8>, from start: Int, to end: Int) -> Int {
+    var position = start
+    while position < end, ByteSet.token.contains(bytes[unchecked: position]) { position += 1 }
+    return position
   }
 
   @inline(__always)
@@ -86,10 +97,23 @@ extension Span<UInt8> {
   /// Whether the bytes of `range` are `text`, which is in lower case, without regard to ASCII case.
   func equals(_ range: Range<Int>, _ text: StaticString) -> Bool {
     guard range.count == text.utf8CodeUnitCount else { return false }
-    for offset in 0..<range.count {
-      let byte = self[range.lowerBound + offset]
-      let isCapital = byte &- UInt8(ascii: "A") < 26
-      if (isCapital ? byte | 0x20 : byte) != text.utf8Start[offset] { return false }
+    let bytes = extracting(range)
+    for offset in 0..<bytes.count {
+      let byte = bytes[unchecked: offset]
+      let wanted = text.utf8Start[offset]
+      // Letters differ from their capitals in one bit.
+      if byte != wanted, byte | 0x20 != wanted || byte &- UInt8(ascii: "A") >= 26 { return false }
+    }
+    return true
+  }
+
+  /// Whether the bytes from `position` on begin with `text`, to the letter.
+  func starts(at position: Int, _ text: StaticString) -> Bool {
+    guard count - position >= text.utf8CodeUnitCount else { return false }
+    let bytes = extracting(position...)
+    for offset in 0..<text.utf8CodeUnitCount
+    where bytes[unchecked: offset] != text.utf8Start[offset] {
+      return false
     }
     return true
   }

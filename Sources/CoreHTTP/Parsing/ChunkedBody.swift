@@ -137,7 +137,7 @@ struct ChunkExtensions {
 
   /// - Returns: whether `byte` is the CR that ends the line.
   mutating func read(_ byte: UInt8) throws(Refusal) -> Bool {
-    let isToken = ByteScan.isTokenByte(byte)
+    let isToken = ByteSet.token.contains(byte)
     switch (state, byte) {
     case (.nameStart, _) where isToken: state = .name
     case (.name, _) where isToken, (.token, _) where isToken: break

@@ -23,7 +23,7 @@ struct FieldSectionParser {
   private(set) var lines: [HTTPFields.Line] = []
 
   private let bounds: Bounds
-  private let sectionStart: Int
+  private var sectionStart: Int
   private var state = State.lineStart
   private var lineStart = 0
   private var nameEnd = 0
@@ -35,6 +35,21 @@ struct FieldSectionParser {
     position = start
     sectionStart = start
     self.bounds = bounds
+  }
+
+  /// Makes ready for another section within the same bounds.
+  mutating func begin(at start: Int) {
+    position = start
+    sectionStart = start
+    state = .lineStart
+    lines = []
+  }
+
+  /// Hands over the lines.
+  mutating func takeLines() -> [HTTPFields.Line] {
+    var taken: [HTTPFields.Line] = []
+    swap(&taken, &lines)
+    return taken
   }
 
   /// - Parameter input: the same bytes as before, and more.

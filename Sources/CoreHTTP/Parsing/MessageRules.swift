@@ -18,7 +18,6 @@ struct MessageRules {
 
   private var hosts = 0
   private var contentLength: Int?
-  private var transferCodings: [[UInt8]]?
   private var saysClose = false
   private var saysKeepAlive = false
 
@@ -28,6 +27,7 @@ struct MessageRules {
   ) throws(Refusal) {
     let isOld = minorVersion == 0
     keepsAlive = !isOld
+    var transferCodings: [[UInt8]] = []
     for line in lines {
       switch line.nameCount {
       case 4 where input.equals(line.name, "host"): try readHost(input, line.value)
@@ -36,14 +36,14 @@ struct MessageRules {
       case 10 where input.equals(line.name, "connection"): readConnection(input, line.value)
       case 14 where input.equals(line.name, "content-length"): try readLength(input, line.value)
       case 17 where input.equals(line.name, "transfer-encoding"):
-        transferCodings = (transferCodings ?? []) + Self.listElements(input, line.value)
+        transferCodings += Self.listElements(input, line.value)
       default: break
       }
     }
     guard hosts == 1 || (hosts == 0 && isOld) else {
       throw .malformed("A request has exactly one Host field.")
     }
-    try settleFraming(isOld: isOld)
+    try settleFraming(transferCodings, isOld: isOld)
     keepsAlive = !saysClose && (!isOld || saysKeepAlive)
   }
 
@@ -88,8 +88,10 @@ struct MessageRules {
     contentLength = length
   }
 
-  private mutating func settleFraming(isOld: Bool) throws(Refusal) {
-    guard let transferCodings else {
+  private mutating func settleFraming(
+    _ transferCodings: [[UInt8]], isOld: Bool
+  ) throws(Refusal) {
+    guard !transferCodings.isEmpty else {
       if let contentLength, contentLength > 0 { framing = .length(contentLength) }
       return
     }

@@ -119,6 +119,11 @@ struct RequestLineParser {
   /// `HTTP/` digit `.` digit, then CR.
   private mutating func readVersion(_ input: Span<UInt8>) throws(Refusal) {
     let pattern: StaticString = "HTTP/1.1\r"
+    if position == versionStart, input.starts(at: position, pattern) {
+      position += pattern.utf8CodeUnitCount
+      state = .lineFeed
+      return
+    }
     while position < input.count {
       let byte = input[position]
       let offset = position - versionStart

@@ -45,9 +45,10 @@ package struct RequestParser {
   private let limits: HTTPLimits
   private var stage = Stage.line
   private var line = RequestLineParser()
-  private var target: RequestTarget?
+  private var target = RequestTarget()
   private var fields: FieldSectionParser
-  private var request: HTTPRequest?
+  /// The present request's head as it arrived, once it is complete.
+  private var headBytes: [UInt8] = []
   private var framing = BodyFraming.none
   private var bodyBytesMax = 0
   private var body: [UInt8] = []
@@ -62,8 +63,8 @@ package struct RequestParser {
   ///
   /// - Precondition: the last step was `.head`.
   package var head: HTTPRequest {
-    guard let request else { preconditionFailure("no head is complete") }
-    return request
+    precondition(stage == .body || stage == .complete, "no head is complete")
+    return Self.request(line.method, target, headBytes, fields.lines, body: [])
   }
 
   /// Reads on.
@@ -92,20 +93,36 @@ package struct RequestParser {
   ///
   /// - Precondition: the last step was `.request`.
   package mutating func takeRequest() -> HTTPRequest {
-    guard stage == .complete, var request = request.take() else {
-      preconditionFailure("no request is complete")
-    }
-    switch framing {
-    case .none: break
-    case .length:
-      request.body = body
-      body = []
-    case .chunked:
-      request.body = chunked?.bytes ?? []
-      chunked = nil
-    }
+    precondition(stage == .complete, "no request is complete")
+    let method = line.method
     line = RequestLineParser()
     stage = .line
+    var head: [UInt8] = []
+    swap(&head, &headBytes)
+    var received: [UInt8] = []
+    if let chunked {
+      received = chunked.bytes
+      self.chunked = nil
+    } else {
+      swap(&received, &body)
+    }
+    return Self.request(method, target, head, fields.takeLines(), body: received)
+  }
+
+  private static func request(
+    _ method: HTTPMethod?, _ target: RequestTarget, _ head: [UInt8],
+    _ lines: [HTTPFields.Line], body: [UInt8]
+  ) -> HTTPRequest {
+    guard let method else { preconditionFailure("no head is complete") }
+    var request = HTTPRequest(
+      received: method, head: head, target: target.origin,
+      fields: HTTPFields(received: head, lines: lines), body: body)
+    if let authority = target.authority {
+      request.fields[.host] = String(decoding: head[authority], as: UTF8.self)
+      if target.origin.isEmpty || head[target.origin.lowerBound] == UInt8(ascii: "?") {
+        request.target = "/" + String(decoding: head[target.origin], as: UTF8.self)
+      }
+    }
     return request
   }
 
@@ -120,7 +137,7 @@ package struct RequestParser {
       guard isComplete else { return .incomplete }
       target = try RequestTarget(input, line.target, for: line.method)
       if line.method == nil { throw .unknownMethod }
-      fields = FieldSectionParser(start: line.position, bounds: Self.fieldBounds(limits))
+      fields.begin(at: line.position)
       stage = .fields
     }
     guard try fields.parse(input) else { return .incomplete }
@@ -137,21 +154,12 @@ package struct RequestParser {
 
   private mutating func finishHead(_ input: Span<UInt8>) throws(Refusal) {
     let rules = try MessageRules(input, fields.lines, minorVersion: line.minorVersion)
-    guard let method = line.method, let target else { throw .unknownMethod }
     framing = rules.framing
     keepsAlive = rules.keepsAlive
     isOldVersion = line.minorVersion == 0
     expectsContinue = rules.expectsContinue
     if framing == .chunked { chunked = ChunkedBody(limits) }
-    let head = input.copy(0..<fields.position)
-    request = HTTPRequest(
-      received: method, head: head, target: target.origin,
-      fields: HTTPFields(received: head, lines: fields.lines))
-    guard let authority = target.authority else { return }
-    request?.fields[.host] = String(decoding: head[authority], as: UTF8.self)
-    if target.origin.isEmpty || head[target.origin.lowerBound] == UInt8(ascii: "?") {
-      request?.target = "/" + String(decoding: head[target.origin], as: UTF8.self)
-    }
+    headBytes = input.copy(0..<fields.position)
   }
 
   private static func fieldBounds(_ limits: borrowing HTTPLimits) -> FieldSectionParser.Bounds {

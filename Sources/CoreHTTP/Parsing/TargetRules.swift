@@ -8,6 +8,11 @@ struct RequestTarget {
   /// What replaces the Host field: the authority of absolute-form.
   var authority: Range<Int>?
 
+  /// None yet.
+  init() {
+    origin = 0..<0
+  }
+
   /// - Parameter range: the target within `input`; visible ASCII without `#`.
   init(_ input: Span<UInt8>, _ range: Range<Int>, for method: HTTPMethod?) throws(Refusal) {
     origin = range
@@ -49,27 +54,23 @@ struct RequestTarget {
 
   /// Escapes are two digits, segments are UTF-8 without NUL, and none is `.` or `..`, escaped or not.
   private func checkPath(_ input: Span<UInt8>) throws(Refusal) {
-    var position = origin.lowerBound
-    var segmentStart = position
-    var isSuspect = false
-    while position <= origin.upperBound {
-      let byte = position < origin.upperBound ? input[position] : UInt8(ascii: "?")
-      switch byte {
-      case UInt8(ascii: "/"), UInt8(ascii: "?"):
-        if isSuspect { try checkSegment(input.copy(segmentStart..<position)) }
-        if byte == UInt8(ascii: "?") { return }
+    let suspect = ByteScan.endOfPlainPath(input, from: origin.lowerBound, to: origin.upperBound)
+    guard suspect < origin.upperBound, input[suspect] != UInt8(ascii: "?") else { return }
+    var segmentStart = origin.lowerBound
+    for position in origin {
+      switch input[position] {
+      case UInt8(ascii: "/"):
+        try checkSegment(input, segmentStart..<position)
         segmentStart = position + 1
-        isSuspect = false
-      case UInt8(ascii: "%"): isSuspect = true
-      case UInt8(ascii: ".") where position == segmentStart: isSuspect = true
+      case UInt8(ascii: "?"): return try checkSegment(input, segmentStart..<position)
       default: break
       }
-      position += 1
     }
+    try checkSegment(input, segmentStart..<origin.upperBound)
   }
 
-  private func checkSegment(_ escaped: [UInt8]) throws(Refusal) {
-    guard let segment = PercentEncoding.decode(segment: escaped) else {
+  private func checkSegment(_ input: Span<UInt8>, _ range: Range<Int>) throws(Refusal) {
+    guard let segment = PercentEncoding.decode(segment: input.copy(range)) else {
       throw .malformed("The path's escapes are two hexadecimal digits that make UTF-8 without NUL.")
     }
     if segment == "." || segment == ".." { throw .malformed("The path has no dot segments.") }
@@ -86,19 +87,31 @@ enum AuthorityRules {
       guard let end = endOfAddress(input, range) else { return false }
       position = end
     } else {
-      while position < range.upperBound, input[position] != UInt8(ascii: ":") {
-        guard isNameByte(input[position]) else { return false }
-        if input[position] == UInt8(ascii: "%") {
-          guard position + 2 < range.upperBound,
-            PercentEncoding.hexadecimalDigit(input[position + 1]) != nil,
-            PercentEncoding.hexadecimalDigit(input[position + 2]) != nil
-          else { return false }
-        }
-        position += 1
-      }
+      guard let end = endOfName(input, range) else { return false }
+      position = end
       if position == range.lowerBound, needsHost { return false }
     }
     return position == range.upperBound || isPort(input, position..<range.upperBound)
+  }
+
+  /// Behind a reg-name: at its colon or at the end; nil if another byte comes first.
+  private static func endOfName(_ input: Span<UInt8>, _ range: Range<Int>) -> Int? {
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let byte = input[unchecked: position]
+      if ByteSet.registeredName.contains(byte) {
+        position += 1
+      } else if byte == UInt8(ascii: ":") {
+        break
+      } else {
+        guard byte == UInt8(ascii: "%"), position + 2 < range.upperBound,
+          PercentEncoding.hexadecimalDigit(input[position + 1]) != nil,
+          PercentEncoding.hexadecimalDigit(input[position + 2]) != nil
+        else { return nil }
+        position += 3
+      }
+    }
+    return position
   }
 
   /// A colon and 1 to 5 digits, at most 65535.
@@ -107,9 +120,11 @@ enum AuthorityRules {
       return false
     }
     var port = 0
-    for position in range.dropFirst() {
+    var position = range.lowerBound + 1
+    while position < range.upperBound {
       guard input[position].isDigit else { return false }
       port = port * 10 + Int(input[position] - 0x30)
+      position += 1
     }
     return port <= 65535
   }
@@ -124,16 +139,5 @@ enum AuthorityRules {
       return inet_pton(AF_INET6, text, &address) == 1 ? position + 1 : nil
     }
     return nil
-  }
-
-  /// unreserved, sub-delims, or the `%` of an escape.
-  private static func isNameByte(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "!"), UInt8(ascii: "$"), UInt8(ascii: "&"), UInt8(ascii: "'"),
-      UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "*"), UInt8(ascii: "+"),
-      UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "="), UInt8(ascii: "%"):
-      true
-    default: PercentEncoding.isUnreserved(byte)
-    }
   }
 }

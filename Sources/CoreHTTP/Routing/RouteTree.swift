@@ -2,15 +2,39 @@ import HTTPMessages
 
 /// Routes by the segments of their patterns. A literal segment wins over a parameter; where the
 /// literal leads nowhere, the parameter is tried.
+///
+/// Plain numbers in flat arrays, linked by their positions: to look a path up retains nothing.
 struct RouteTree: Sendable {
-  private struct Node: Sendable {
-    var literals: [(segment: [UInt8], node: Int)] = []
+  private struct Node {
+    var firstLiteral: Int?
     var parameter: Int?
-    /// The routes that end here, one for each method.
-    var routes: [(method: HTTPMethod, route: Int)] = []
+    var firstRoute: Int?
+  }
+
+  /// A step from one node to another by a segment that is written out.
+  private struct Literal {
+    /// Within `texts`.
+    let segment: Range<Int>
+    let node: Int
+    /// The next one of the same node.
+    let next: Int?
+  }
+
+  /// A route that ends at a node.
+  private struct End {
+    let method: HTTPMethod
+    let route: Int
+    /// The next one of the same node.
+    let next: Int?
   }
 
   private var nodes = [Node()]
+  private var literals: [Literal] = []
+  private var ends: [End] = []
+  /// The bytes of all literals.
+  private var texts: [UInt8] = []
+
+  // MARK: Building
 
   /// - Returns: the number of the route that has this pattern (whatever its names) and method
   ///   already; it stays.
@@ -24,64 +48,21 @@ struct RouteTree: Sendable {
       case .parameter: node = parameter(of: node)
       }
     }
-    if let present = nodes[node].routes.first(where: { $0.method == method }) {
-      return present.route
-    }
-    nodes[node].routes.append((method, route))
+    if let present = self.route(for: method, at: node) { return present }
+    ends.append(End(method: method, route: route, next: nodes[node].firstRoute))
+    nodes[node].firstRoute = ends.count - 1
     return nil
-  }
-
-  /// The routes whose pattern fits the path, one for each method; empty if none does.
-  ///
-  /// - Parameters:
-  ///   - path: not decoded; begins with `/`. Each segment is decoded by itself, so that an escaped
-  ///     slash stays inside its segment.
-  ///   - values: set to the segments that stand for parameters, decoded, in order.
-  func find(
-    _ path: ArraySlice<UInt8>, values: inout [String]
-  ) -> [(method: HTTPMethod, route: Int)] {
-    guard path.first == UInt8(ascii: "/"), let node = find(path.dropFirst(), from: 0, &values)
-    else { return [] }
-    return nodes[node].routes
-  }
-
-  /// The node where `path` ends, if routes do too.
-  private func find(
-    _ path: ArraySlice<UInt8>, from node: Int, _ values: inout [String]
-  ) -> Int? {
-    let slash = path.firstIndex(of: UInt8(ascii: "/"))
-    var segment = path[..<(slash ?? path.endIndex)]
-    if segment.contains(UInt8(ascii: "%")) {
-      // The parser has checked the escapes; a request made by hand may have others.
-      guard let decoded = PercentEncoding.decode(segment) else { return nil }
-      segment = decoded[...]
-    }
-    let rest = slash.map { path[($0 + 1)...] }
-    for literal in nodes[node].literals where segment == literal.segment[...] {
-      if let found = end(rest, at: literal.node, &values) { return found }
-    }
-    guard let next = nodes[node].parameter, !segment.isEmpty,
-      let value = String(validating: segment, as: UTF8.self)
-    else { return nil }
-    values.append(value)
-    if let found = end(rest, at: next, &values) { return found }
-    values.removeLast()
-    return nil
-  }
-
-  private func end(
-    _ rest: ArraySlice<UInt8>?, at node: Int, _ values: inout [String]
-  ) -> Int? {
-    if let rest { return find(rest, from: node, &values) }
-    return nodes[node].routes.isEmpty ? nil : node
   }
 
   private mutating func literal(_ bytes: [UInt8], of node: Int) -> Int {
-    if let present = nodes[node].literals.first(where: { $0.segment == bytes }) {
-      return present.node
-    }
+    if let present = step(from: node, by: bytes.span) { return present }
+    let start = texts.count
+    texts += bytes
     nodes.append(Node())
-    nodes[node].literals.append((bytes, nodes.count - 1))
+    literals.append(
+      Literal(
+        segment: start..<texts.count, node: nodes.count - 1, next: nodes[node].firstLiteral))
+    nodes[node].firstLiteral = literals.count - 1
     return nodes.count - 1
   }
 
@@ -90,5 +71,89 @@ struct RouteTree: Sendable {
     nodes.append(Node())
     nodes[node].parameter = nodes.count - 1
     return nodes.count - 1
+  }
+
+  // MARK: Looking up
+
+  /// Finds the node where a path ends, if routes do too.
+  ///
+  /// - Parameters:
+  ///   - path: not decoded; begins with `/`. Each segment is decoded by itself, so that an escaped
+  ///     slash stays inside its segment.
+  ///   - values: set to the segments that stand for parameters, decoded, in order.
+  func find(_ path: Span<UInt8>, values: inout [String]) -> Int? {
+    guard path.count > 0, path[0] == UInt8(ascii: "/") else { return nil }
+    return find(path, segmentAt: 1, from: 0, &values)
+  }
+
+  /// The route of that method which ends at `node`.
+  func route(for method: HTTPMethod, at node: Int) -> Int? {
+    var position = nodes[node].firstRoute
+    while let end = position.map({ ends[$0] }) {
+      if end.method == method { return end.route }
+      position = end.next
+    }
+    return nil
+  }
+
+  private func find(
+    _ path: Span<UInt8>, segmentAt start: Int, from node: Int, _ values: inout [String]
+  ) -> Int? {
+    var end = start
+    var isEscaped = false
+    while end < path.count, path[unchecked: end] != UInt8(ascii: "/") {
+      if path[unchecked: end] == UInt8(ascii: "%") { isEscaped = true }
+      end += 1
+    }
+    guard isEscaped else {
+      return find(path, behind: path.extracting(start..<end), at: end, from: node, &values)
+    }
+    // The parser has checked the escapes; a request made by hand may have others.
+    guard let segment = PercentEncoding.decode(path.copy(start..<end)) else { return nil }
+    return find(path, behind: segment.span, at: end, from: node, &values)
+  }
+
+  /// Goes on behind a segment, which ends at `position`.
+  private func find(
+    _ path: Span<UInt8>, behind segment: Span<UInt8>, at position: Int, from node: Int,
+    _ values: inout [String]
+  ) -> Int? {
+    if let next = step(from: node, by: segment),
+      let found = goOn(path, at: position, from: next, &values)
+    {
+      return found
+    }
+    guard let next = nodes[node].parameter, segment.count > 0,
+      let value = segment.withUnsafeBufferPointer({ String(validating: $0, as: UTF8.self) })
+    else { return nil }
+    values.append(value)
+    if let found = goOn(path, at: position, from: next, &values) { return found }
+    values.removeLast()
+    return nil
+  }
+
+  private func goOn(
+    _ path: Span<UInt8>, at position: Int, from node: Int, _ values: inout [String]
+  ) -> Int? {
+    if position < path.count { return find(path, segmentAt: position + 1, from: node, &values) }
+    return nodes[node].firstRoute == nil ? nil : node
+  }
+
+  private func step(from node: Int, by segment: Span<UInt8>) -> Int? {
+    var position = nodes[node].firstLiteral
+    while let literal = position.map({ literals[$0] }) {
+      if isEqual(literal.segment, segment) { return literal.node }
+      position = literal.next
+    }
+    return nil
+  }
+
+  private func isEqual(_ text: Range<Int>, _ segment: Span<UInt8>) -> Bool {
+    guard text.count == segment.count else { return false }
+    let literal = texts.span.extracting(text)
+    for offset in 0..<segment.count where literal[unchecked: offset] != segment[unchecked: offset] {
+      return false
+    }
+    return true
   }
 }

@@ -89,16 +89,17 @@ package struct Router: ServerHandler {
 
   package func match(_ request: HTTPRequest) -> Match {
     var values: [String] = []
-    let candidates = tree.find(request.pathBytes, values: &values)
-    guard let first = candidates.first else { return .notFound }
-    let chosen =
-      candidates.first { $0.method == request.method }
-      ?? (request.method == .head ? candidates.first { $0.method == .get } : nil)
-    guard let chosen else {
+    guard let node = tree.find(request.pathBytes, values: &values) else { return .notFound }
+    let number =
+      tree.route(for: request.method, at: node)
+      ?? (request.method == .head ? tree.route(for: .get, at: node) : nil)
+    guard let number else {
+      let present = HTTPMethod.allCases.filter { tree.route(for: $0, at: node) != nil }
+      let route = present.first.flatMap { tree.route(for: $0, at: node) }
       return .methodNotAllowed(
-        Self.allowed(candidates.map(\.method)), pattern: table[first.route].pattern.text)
+        Self.allowed(present), pattern: route.map { table[$0].pattern.text } ?? "")
     }
-    let route = table[chosen.route]
+    let route = table[number]
     guard !values.isEmpty else { return .found(route, PathParameters()) }
     return .found(route, PathParameters(Array(zip(route.parameterNames, values))))
   }
@@ -135,7 +136,7 @@ package struct Router: ServerHandler {
     case .methodNotAllowed(let methods, let pattern):
       return .ready(answerOther(request, methods, pattern))
     case .notFound:
-      if request.method == .options, request.pathBytes.elementsEqual("*".utf8) {
+      if request.method == .options, request.path == "*" {
         return .ready(answerOther(request, Self.allowed(Array(Set(table.map(\.method)))), nil))
       }
       return .ready(refusal(.notFound, request))

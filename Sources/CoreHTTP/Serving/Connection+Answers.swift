@@ -48,7 +48,7 @@ extension Connection {
     exchange.keepsAlive = parser.keepsAlive && mayGoOn
     // A client that did not ask for the end may have sent more.
     mustLinger = parser.keepsAlive && !mayGoOn
-    if server.observer != nil {
+    if server.isObserved {
       exchange.request = request
       exchange.start = .now()
     }
@@ -72,17 +72,18 @@ extension Connection {
   /// Puts an answer behind those that wait to be sent.
   private func answer(_ response: HTTPResponse, failure: (any Error)?) {
     decidePersistence(for: response)
-    report(response, bodyBytes: response.body.count, failure: failure)
+    if server.isObserved {
+      report(response, bodyBytes: response.body.count, failure: failure)
+    }
     server.writer.write(
       response, persistence, withoutBody: exchange.isHead, to: server.output)
     if !exchange.keepsAlive { enter(.ending) }
   }
 
   func decidePersistence(for response: HTTPResponse) {
-    let saysClose = response.fields[.connection]?.lowercased() == "close"
     // Draining may have begun while the handler worked. What was pipelined is still answered.
     let isLast = server.isDraining && pending.isEmpty && !isMoreAtHand
-    if saysClose || (isLast && exchange.keepsAlive) {
+    if ResponseWriter.saysClose(response.fields) || (isLast && exchange.keepsAlive) {
       exchange.keepsAlive = false
       mustLinger = true
     }

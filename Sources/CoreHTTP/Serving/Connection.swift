@@ -37,7 +37,9 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   /// A connection begins inside its first head: the time for it counts from accept.
   var phase = Phase.head
   var phaseStart: UInt32
-  var parser: RequestParser
+  /// Unchecked, like `exchange`: the checks for overlapping accesses cost 5 % of a request, and there is
+  /// but one thread.
+  @exclusivity(unchecked) var parser: RequestParser
   /// Received and not yet consumed: part of a head or of a trailer section, or requests behind the
   /// one that is being answered.
   var pending: [UInt8] = []
@@ -49,7 +51,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   var lingerBytes = 0
 
   /// The request being answered; see `Connection+Answers.swift`.
-  var exchange = Exchange()
+  @exclusivity(unchecked) var exchange = Exchange()
   var task: Task<Void, Never>?
   var work: Work?
   var waiter: UnsafeContinuation<Work?, Never>?

@@ -64,8 +64,13 @@ final class OutputBuffer {
     }
   }
 
+  @inline(__always)
   private func reserve(_ extra: Int) {
-    guard count + extra > capacity else { return }
+    if extra > capacity - count { grow(by: extra) }
+  }
+
+  @inline(never)
+  private func grow(by extra: Int) {
     capacity = max(capacity * 2, count + extra)
     let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
     larger.update(from: base, count: count)

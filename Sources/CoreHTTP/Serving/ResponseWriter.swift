@@ -3,7 +3,7 @@ import HTTPMessages
 /// Writes answers as bytes (RFC 9112 sections 4 and 6). The server, not the handler, says where an
 /// answer ends, when it was made and whether the connection goes on: a handler's own
 /// `Content-Length`, `Transfer-Encoding`, `Date` and `Connection` lines are passed over.
-struct ResponseWriter {
+final class ResponseWriter {
   /// What an answer says of its connection.
   enum Persistence {
     /// HTTP/1.1 needs no word for it.
@@ -45,6 +45,15 @@ struct ResponseWriter {
     case .openToOldClient: output.append("Connection: keep-alive\r\n\r\n")
     case .close: output.append("Connection: close\r\n\r\n")
     }
+  }
+
+  /// Whether a handler asks for the end of the connection.
+  static func saysClose(_ fields: HTTPFields) -> Bool {
+    for line in fields.lines where line.nameCount == 10 && line.valueCount == 5 {
+      let bytes = fields.bytes.span
+      if bytes.equals(line.name, "connection"), bytes.equals(line.value, "close") { return true }
+    }
+    return false
   }
 
   /// - Returns: whether a `Content-Type` was among them.

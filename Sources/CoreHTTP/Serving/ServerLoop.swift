@@ -17,12 +17,13 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   let loop: EventLoop
   let handler: any ServerHandler
   let observer: (any ServerObserver)?
+  let isObserved: Bool
   let limits: HTTPLimits
   /// Each connection reads into it and leaves nothing behind.
   let input = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: inputBytes)
   /// Each connection's answers are gathered in it and leave nothing behind.
   let output = OutputBuffer()
-  private(set) var writer = ResponseWriter()
+  let writer = ResponseWriter()
   /// Looks taken at the connections: the clock of their timeouts.
   private(set) var tick: UInt32 = 0
   private(set) var isDraining = false
@@ -44,6 +45,7 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
     self.loop = loop
     self.handler = handler
     self.observer = observer
+    isObserved = observer != nil
     self.limits = limits
     self.census = census
   }
