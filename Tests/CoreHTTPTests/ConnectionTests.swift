@@ -85,14 +85,9 @@ import Testing
     }
   }
 
-  @Test("a body that is too large is refused before it is sent, or as soon as it shows")
+  @Test("a body beyond its route's own limit is refused before it is sent, or as soon as it shows")
   func tooLarge() async throws {
     try await withServer { server in
-      try await withClient(of: server) { client in
-        try client.send(post("Content-Length: 1048577"))
-        #expect(try client.answer().status == 413)
-        #expect(try client.rest().end == .orderly)
-      }
       try await withClient(of: server) { client in
         try client.send("POST /small HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n")
         try client.send(String(repeating: "x", count: 11))

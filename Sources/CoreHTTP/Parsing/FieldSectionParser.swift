@@ -70,6 +70,7 @@ struct FieldSectionParser {
       case .lineFeed:
         guard input[position] == .lineFeed else { throw .bareLineEnd }
         position += 1
+        guard position - sectionStart <= bounds.sectionBytesMax else { throw .fieldsTooLarge }
         lines.append(
           HTTPFields.Line(
             nameStart: lineStart, nameCount: nameEnd - lineStart,

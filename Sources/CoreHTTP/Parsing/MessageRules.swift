@@ -104,19 +104,41 @@ struct MessageRules {
       framing = .chunked
       return
     }
-    let names = transferCodings.map { coding in Array(coding.prefix { $0 != UInt8(ascii: ";") }) }
-    guard names.allSatisfy({ HTTPToken.isToken($0) }), names != [chunked],
+    let names = transferCodings.compactMap(Self.codingName)
+    guard names.count == transferCodings.count, names != [chunked],
       !names.dropLast().contains(chunked)
     else { throw .malformed("Transfer-Encoding is chunked, once and last.") }
     throw Refusal(.notImplemented, "The only transfer coding served is chunked.")
   }
 
+  /// The name of a coding `name *(";" name "=" value)`; nil if it is none (RFC 9112 section 7). A
+  /// comma or semicolon in quotes makes it none here: with parameters it is refused either way.
+  private static func codingName(_ coding: [UInt8]) -> [UInt8]? {
+    let parts = coding.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
+      .map(trimmed)
+    guard HTTPToken.isToken(parts[0]), parts.dropFirst().allSatisfy(isParameter) else { return nil }
+    return Array(parts[0])
+  }
+
+  private static func isParameter(_ part: ArraySlice<UInt8>) -> Bool {
+    guard let equals = part.firstIndex(of: UInt8(ascii: "=")) else { return false }
+    let value = trimmed(part[(equals + 1)...])
+    let quote = UInt8(ascii: "\"")
+    let isQuoted =
+      value.count > 1 && value.first == quote && value.last == quote
+      && !value.dropFirst().dropLast().contains(quote)
+    return HTTPToken.isToken(trimmed(part[..<equals])) && (isQuoted || HTTPToken.isToken(value))
+  }
+
   /// The elements of a comma-separated list, lowered; empty ones are kept, for the caller to judge.
   private static func listElements(_ input: Span<UInt8>, _ range: Range<Int>) -> [[UInt8]] {
-    input.copy(range).split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false).map {
-      let start = $0.firstIndex { !$0.isBlank } ?? $0.endIndex
-      let end = $0.lastIndex { !$0.isBlank }.map { $0 + 1 } ?? start
-      return $0[start..<end].map(HTTPToken.lowercased)
-    }
+    input.copy(range).split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+      .map { trimmed($0).map(HTTPToken.lowercased) }
+  }
+
+  private static func trimmed(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+    let start = text.firstIndex { !$0.isBlank } ?? text.endIndex
+    let end = text.lastIndex { !$0.isBlank }.map { $0 + 1 } ?? start
+    return text[start..<end]
   }
 }

@@ -25,6 +25,10 @@ package struct RequestParser {
   }
   /// Bytes of the present body so far.
   package var bodyByteCount: Int { chunked?.bytes.count ?? body.count }
+  /// What `Content-Length` says of the present body; nil for chunks, or if there is none.
+  package var bodyLength: Int? {
+    if case .length(let length) = framing { length } else { nil }
+  }
   /// The client waits for a 100 before it sends the body.
   package private(set) var expectsContinue = false
   /// Whether the connection may go on after the present request.

@@ -22,16 +22,19 @@ extension Connection {
     enter(.body)
     var head = parser.head
     head.peer = peer
-    var bytesMax: Int?
-    switch server.handler.bodyAdmission(for: head) {
-    case .whole(let limit): bytesMax = limit
-    case .unwanted where parser.expectsContinue && !isHere:
-      // The final status at once, instead of a 100 (RFC 9110 section 10.1.1).
-      return begin(head, isLast: true)
-    case .unwanted: break
-    }
     do throws(Refusal) {
-      try parser.admitBody(bytesMax: bytesMax)
+      switch server.handler.bodyAdmission(for: head) {
+      case .whole(let bytesMax): try parser.admitBody(bytesMax: bytesMax)
+      case .unwanted where parser.expectsContinue && !isHere:
+        // The final status at once, instead of a 100 (RFC 9110 section 10.1.1).
+        return begin(head, isLast: true)
+      case .unwanted:
+        // Read to its end, so that the next request can be found, or not at all.
+        guard parser.bodyLength ?? 0 <= server.limits.lingerBytesMax else {
+          return begin(head, isLast: true)
+        }
+        try parser.admitBody(bytesMax: server.limits.lingerBytesMax)
+      }
     } catch {
       return refuse(error, request: head)
     }
