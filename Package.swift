@@ -126,6 +126,8 @@ let package = Package(
     tests("JSONSyntaxTests", ["JSONSyntax"]),
     tests("EventLoopsTests", ["EventLoops"]),
     tests("CoreHTTPTests", ["CoreHTTP", "HTTPMessages", "EventLoops"]),
+    tests(
+      "HTTPConformanceTests", ["CoreHTTP", "HTTPMessages", "EventLoops", "bench-server"]),
     tests("PostgresTests", ["Postgres", "EventLoops", "TestSupport"]),
     tests("HTTPClientTests", ["HTTPClient", "HTTPMessages", "EventLoops", "TestSupport"]),
     tests("ConsulTests", ["Consul", "HTTPClient", "HTTPMessages", "EventLoops", "TestSupport"]),

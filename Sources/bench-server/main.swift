@@ -20,5 +20,7 @@ do {
   exit(1)
 }
 print("bench-server listens on \(settings.host):\(server.port) with \(group.loops.count) loops")
+// Whoever started it may wait for this line at the other end of a pipe.
+fflush(nil)
 await terminationRequested()
 await server.drain(within: .seconds(2))
