@@ -26,17 +26,16 @@ package struct MonotonicTime: Comparable, Hashable, Sendable {
   }
 
   package static func - (left: MonotonicTime, right: MonotonicTime) -> Duration {
-    .nanoseconds(left.nanoseconds - right.nanoseconds)
+    // `.nanoseconds` would be slower by a generic multiplication.
+    Duration(attoseconds: Int128(left.nanoseconds - right.nanoseconds) * 1_000_000_000)
   }
 }
 
 extension Duration {
   /// Nanoseconds, rounded down, saturated at Int64's ends (292 years).
   package var wholeNanoseconds: Int64 {
-    let (seconds, attoseconds) = components
-    let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-    if overflow { return seconds < 0 ? .min : .max }
-    let (sum, overflowed) = product.addingReportingOverflow(attoseconds / 1_000_000_000)
-    return overflowed ? (seconds < 0 ? .min : .max) : sum
+    // Up to 9.2 seconds without a division of 128 bits.
+    if let attoseconds = Int64(exactly: attoseconds) { return attoseconds / 1_000_000_000 }
+    return Int64(clamping: attoseconds / 1_000_000_000)
   }
 }

@@ -2,33 +2,29 @@
 package struct HTTPFieldName: Hashable, Sendable, ExpressibleByStringLiteral {
   /// As it is sent.
   package let text: String
-  /// As it is compared: ASCII letters lowered.
-  package let lowercased: String
 
   /// - Returns: nil if `text` is not a token (RFC 9110 section 5.6.2).
   package init?(_ text: String) {
     guard HTTPToken.isToken(text.utf8) else { return nil }
-    self.init(token: text)
+    self.text = text
   }
 
   /// - Precondition: the literal is a token.
   package init(stringLiteral text: String) {
     precondition(HTTPToken.isToken(text.utf8), "\(text) is no field name")
-    self.init(token: text)
-  }
-
-  private init(token: String) {
-    text = token
-    lowercased = String(decoding: token.utf8.map(HTTPToken.lowercased), as: UTF8.self)
+    self.text = text
   }
 
   package static func == (left: HTTPFieldName, right: HTTPFieldName) -> Bool {
-    left.lowercased == right.lowercased
+    left.lowercased.elementsEqual(right.lowercased)
   }
 
   package func hash(into hasher: inout Hasher) {
-    hasher.combine(lowercased)
+    for byte in lowercased { hasher.combine(byte) }
   }
+
+  /// As it is compared: ASCII letters lowered.
+  private var lowercased: some Sequence<UInt8> { text.utf8.lazy.map(HTTPToken.lowercased) }
 
   package static let accept: HTTPFieldName = "Accept"
   package static let acceptEncoding: HTTPFieldName = "Accept-Encoding"

@@ -50,7 +50,7 @@ package struct HTTPFields: Sendable {
       return nil
     }
     set {
-      lines = lines.filter { !matches($0, name) }
+      if contains(name) { lines = lines.filter { !matches($0, name) } }
       if let newValue { append(name, newValue) }
     }
   }
@@ -71,9 +71,9 @@ package struct HTTPFields: Sendable {
   /// `isValid(value:)`.
   package mutating func append(_ name: HTTPFieldName, _ value: String) {
     let nameStart = bytes.count
-    bytes.append(contentsOf: name.text.utf8)
+    bytes.append(utf8Of: name.text)
     let valueStart = bytes.count
-    bytes.append(contentsOf: value.utf8)
+    bytes.append(utf8Of: value)
     for index in valueStart..<bytes.count where !Self.isValueByte(bytes[index]) {
       bytes[index] = UInt8(ascii: "?")
     }
@@ -98,11 +98,14 @@ package struct HTTPFields: Sendable {
   }
 
   private func matches(_ line: Line, _ name: HTTPFieldName) -> Bool {
-    let wanted = name.lowercased.utf8
+    let wanted = name.text.utf8
     guard Int(line.nameCount) == wanted.count else { return false }
     var position = Int(line.nameStart)
     for byte in wanted {
-      guard HTTPToken.lowercased(bytes[position]) == byte else { return false }
+      let present = bytes[position]
+      guard
+        present == byte || HTTPToken.lowercased(present) == HTTPToken.lowercased(byte)
+      else { return false }
       position += 1
     }
     return true
@@ -123,5 +126,13 @@ extension HTTPFields: ExpressibleByDictionaryLiteral {
 extension HTTPFields: CustomStringConvertible {
   package var description: String {
     lines.map { "\(text($0.name)): \(text($0.value))" }.joined(separator: "\n")
+  }
+}
+
+extension [UInt8] {
+  /// By a buffer, which is copied at once: an array takes any other sequence byte by byte.
+  fileprivate mutating func append(utf8Of text: String) {
+    var text = text
+    text.withUTF8 { append(contentsOf: $0) }
   }
 }

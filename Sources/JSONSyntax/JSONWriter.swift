@@ -5,7 +5,6 @@
 package struct JSONWriter: ~Copyable {
   private var base: UnsafeMutablePointer<UInt8>
   private var capacity: Int
-  private var count = 0
   private var needsComma = false
 
   /// - Parameter capacity: bytes for which there is room at first; it grows.
@@ -20,6 +19,26 @@ package struct JSONWriter: ~Copyable {
 
   /// What has been written so far.
   package var bytes: [UInt8] { Array(UnsafeBufferPointer(start: base, count: count)) }
+
+  /// How many bytes have been written so far.
+  package private(set) var count = 0
+
+  /// What has been written so far, without a copy.
+  package func withBytes<Value>(_ body: (UnsafeBufferPointer<UInt8>) -> Value) -> Value {
+    body(UnsafeBufferPointer(start: base, count: count))
+  }
+
+  /// Begins anew and keeps the room.
+  package mutating func removeAll() {
+    count = 0
+    needsComma = false
+  }
+
+  /// Ends one text of several, each on a line of its own.
+  package mutating func endLine() {
+    append(UInt8(ascii: "\n"))
+    needsComma = false
+  }
 
   // MARK: Structure
 

@@ -5,6 +5,8 @@ import Glibc
 struct BenchSettings {
   var host = "127.0.0.1"
   var port: UInt16 = 8080
+  /// Answers as a service does; see `BenchRoutes`.
+  var isService = false
   /// nil: one for each processor.
   var loops: Int?
 
@@ -12,6 +14,10 @@ struct BenchSettings {
   init?(_ arguments: ArraySlice<String>) {
     var rest = arguments
     while let name = rest.popFirst() {
+      if name == "--service" {
+        isService = true
+        continue
+      }
       switch (name, rest.popFirst()) {
       case ("--host", let value?): host = value
       case ("--port", let value?):

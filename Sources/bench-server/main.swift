@@ -4,15 +4,17 @@ import Glibc
 import HTTPMessages
 
 // A server for benchmarks: `bench-server --port N`. THREADS is the number of event loops (default:
-// one for each processor).
+// one for each processor). With `--service` it is the real configuration: every handler asynchronous,
+// with request ids, deadlines and a limit to the load around it, metrics and the access log on.
 
 guard let settings = BenchSettings(CommandLine.arguments.dropFirst()) else {
-  print("usage: bench-server [--host ADDRESS] [--port N]      environment: THREADS=N")
+  print("usage: bench-server [--host ADDRESS] [--port N] [--service]      environment: THREADS=N")
   exit(64)
 }
 let group = EventLoopGroup(count: settings.loops)
+let (router, observer) = settings.isService ? serviceRoutes(group) : (benchRoutes(), nil)
 let server = HTTPServer(
-  handler: benchRoutes(), group: group, host: settings.host, port: settings.port)
+  handler: router, group: group, host: settings.host, port: settings.port, observer: observer)
 do {
   try await server.start()
 } catch {

@@ -65,4 +65,19 @@ struct JSONWriterTests {
     #expect(
       try JSONParser.parse(Array(written.utf8)) == .array(Array(repeating: .text(long), count: 10)))
   }
+
+  @Test("several texts stand on a line each, and a writer begins anew in its room")
+  func lines() {
+    var json = JSONWriter()
+    json.text("gone")
+    json.removeAll()
+    for number in 1...2 {
+      json.beginArray()
+      json.integer(number)
+      json.endArray()
+      json.endLine()
+    }
+    #expect(json.count == 8)
+    #expect(json.withBytes { String(decoding: $0, as: UTF8.self) } == "[1]\n[2]\n")
+  }
 }

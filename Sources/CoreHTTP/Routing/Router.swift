@@ -127,11 +127,8 @@ package struct Router: ServerHandler {
         response.route = route.pattern.text
         return .ready(response)
       case .suspending(let handle):
-        return .later {
-          var response = try await handle(request, parameters)
-          response.route = route.pattern.text
-          return response
-        }
+        return .later(
+          PendingAnswer(handle: handle, parameters: parameters, route: route.pattern.text))
       }
     case .methodNotAllowed(let methods, let pattern):
       return .ready(answerOther(request, methods, pattern))

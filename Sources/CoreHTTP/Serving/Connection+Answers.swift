@@ -7,13 +7,18 @@ struct Exchange {
   var isOldVersion = false
   /// The connection goes on after the answer.
   var keepsAlive = true
-  /// For the observer, if there is one.
+  /// For a handler that suspends, and for the observer, if there is one.
   var request: HTTPRequest?
   var start = MonotonicTime(nanoseconds: 0)
 }
 
-/// A handler's work that suspends.
-typealias Work = @Sendable () async throws -> HTTPResponse
+/// What the connection's task is to do.
+enum Work: Sendable {
+  /// To call a handler with the exchange's request.
+  case handle(PendingAnswer)
+  /// To send an answer whose body is a stream.
+  case send(HTTPResponse)
+}
 
 extension Connection {
   /// A head is complete and its body is to come: decides how long it may be, and whether the client
@@ -51,18 +56,22 @@ extension Connection {
     exchange.keepsAlive = parser.keepsAlive && mayGoOn
     // A client that did not ask for the end may have sent more.
     mustLinger = parser.keepsAlive && !mayGoOn
-    if server.isObserved {
-      exchange.request = request
-      exchange.start = .now()
-    }
+    if server.isObserved { exchange.start = .now() }
     enter(.idle)
     do {
       switch try server.handler.begin(request) {
-      case .ready(let response) where response.stream == nil: answer(response, failure: nil)
-      case .ready(let response): start { response }
-      case .later(let work): start(work)
+      case .ready(let response) where response.stream == nil:
+        if server.isObserved { exchange.request = request }
+        answer(response, failure: nil)
+      case .ready(let response):
+        exchange.request = request
+        start(.send(response))
+      case .later(let pending):
+        exchange.request = request
+        start(.handle(pending))
       }
     } catch {
+      if server.isObserved { exchange.request = request }
       answer(Self.response(to: error), failure: error)
     }
   }
@@ -78,6 +87,7 @@ extension Connection {
     if server.isObserved {
       report(response, bodyBytes: response.body.count, failure: failure)
     }
+    exchange.request = nil
     server.writer.write(
       response, persistence, withoutBody: exchange.isHead, to: server.output)
     if !exchange.keepsAlive { enter(.ending) }
@@ -96,9 +106,8 @@ extension Connection {
     guard let observer = server.observer else { return }
     observer.served(
       ServedExchange(
-        request: exchange.request, status: response.status, route: response.route,
+        request: exchange.request.take(), status: response.status, route: response.route,
         duration: .now() - exchange.start, responseBodyBytes: bodyBytes, failure: failure))
-    exchange.request = nil
   }
 
   var persistence: ResponseWriter.Persistence {
@@ -116,7 +125,7 @@ extension Connection {
   // MARK: The connection's task
 
   /// Hands work to the task, which is made for the first one and then lives as long as the connection.
-  private func start(_ work: @escaping Work) {
+  private func start(_ work: Work) {
     enter(.answering)
     if let waiter {
       self.waiter = nil
@@ -130,27 +139,29 @@ extension Connection {
   }
 
   private func workUntilClosed() async {
-    while let work = await nextWork() {
-      do {
-        let response = try await work()
-        if let body = response.stream {
-          await send(response, streaming: body)
-        } else {
-          finish(response, failure: nil)
+    while true {
+      // Each `await` costs a look at the task's executor: none without need.
+      var next = work.take()
+      if next == nil, phase != .closed { next = await withUnsafeContinuation { waiter = $0 } }
+      switch next {
+      case .handle(let pending):
+        guard let request = exchange.request else { return }
+        do {
+          var response = try await pending.handle(request, pending.parameters)
+          response.route = pending.route ?? response.route
+          if let body = response.stream {
+            await send(response, streaming: body)
+          } else {
+            finish(response, failure: nil)
+          }
+        } catch {
+          finish(Self.response(to: error), failure: error)
         }
-      } catch {
-        finish(Self.response(to: error), failure: error)
+      case .send(let response):
+        if let body = response.stream { await send(response, streaming: body) }
+      case nil: return
       }
     }
-  }
-
-  private func nextWork() async -> Work? {
-    if let work {
-      self.work = nil
-      return work
-    }
-    if phase == .closed { return nil }
-    return await withUnsafeContinuation { waiter = $0 }
   }
 
   func finish(_ response: HTTPResponse, failure: (any Error)?) {

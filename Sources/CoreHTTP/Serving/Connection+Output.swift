@@ -86,7 +86,7 @@ extension Connection {
   /// lost by it.
   func finishOutput() {
     guard !peerEnded, mustLinger || !pending.isEmpty else { return close() }
-    pending = []
+    pending.removeAll()
     shutdown(descriptor, Int32(SHUT_WR))
     enter(.lingering)
     updateInterest()
@@ -104,7 +104,7 @@ extension Connection {
     waiter?.resume(returning: nil)
     waiter = nil
     work = nil
-    pending = []
+    pending.removeAll()
     unsent = []
     server.remove(self)
   }

@@ -42,7 +42,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   @exclusivity(unchecked) var parser: RequestParser
   /// Received and not yet consumed: part of a head or of a trailer section, or requests behind the
   /// one that is being answered.
-  var pending: [UInt8] = []
+  @exclusivity(unchecked) var pending = ReadAhead()
   /// The client has ended its sending side.
   var peerEnded = false
   /// Bytes of the same read stand behind the request being parsed.
@@ -110,11 +110,11 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     if pending.isEmpty, canServe {
       let consumed = serve(input.span)
       if consumed < count, phase != .lingering, phase != .closed {
-        pending = Array(input[consumed...])
+        pending.append(UnsafeBufferPointer(rebasing: input[consumed...]))
       }
       settle()
     } else {
-      pending.append(contentsOf: input)
+      pending.append(input)
       servePending()
     }
   }
@@ -148,11 +148,11 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   /// Serves what is left from earlier reads.
   func servePending() {
     if canServe, !pending.isEmpty {
-      let bytes = pending
-      pending = []
+      var bytes = pending.take()
       let consumed = serve(bytes.span)
-      if phase != .lingering, phase != .closed, consumed < bytes.count {
-        pending = consumed == 0 ? bytes : Array(bytes[consumed...])
+      if phase != .lingering, phase != .closed {
+        bytes.consume(consumed)
+        pending = bytes
       }
     }
     settle()

@@ -12,8 +12,16 @@ package enum BodyAdmission: Sendable {
 package enum ServerAnswer: Sendable {
   /// At once: no task is made.
   case ready(HTTPResponse)
-  /// By work that suspends; it runs in the connection's task, on the connection's loop.
-  case later(@Sendable () async throws -> HTTPResponse)
+  /// By a handler that may suspend; it runs in the connection's task, on the connection's loop.
+  case later(PendingAnswer)
+}
+
+/// A handler that is still to be called, with the request.
+package struct PendingAnswer: Sendable {
+  package let handle: @Sendable (HTTPRequest, PathParameters) async throws -> HTTPResponse
+  package let parameters: PathParameters
+  /// The pattern of the route whose handler it is.
+  package let route: String?
 }
 
 /// A handler that knows more about a request than its answer: how long its body may be, and whether
@@ -32,8 +40,11 @@ extension ServerHandler {
 
   package func handle(_ request: HTTPRequest) async throws -> HTTPResponse {
     switch try begin(request) {
-    case .ready(let response): response
-    case .later(let work): try await work()
+    case .ready(let response): return response
+    case .later(let pending):
+      var response = try await pending.handle(request, pending.parameters)
+      response.route = pending.route ?? response.route
+      return response
     }
   }
 }
@@ -43,6 +54,9 @@ struct SuspendingHandler: ServerHandler {
   let handler: any HTTPHandler
 
   func begin(_ request: HTTPRequest) -> ServerAnswer {
-    .later { try await handler.handle(request) }
+    .later(
+      PendingAnswer(
+        handle: { request, _ in try await handler.handle(request) }, parameters: PathParameters(),
+        route: nil))
   }
 }

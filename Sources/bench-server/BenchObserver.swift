@@ -1,0 +1,71 @@
+import CoreHTTP
+import EventLoops
+import HTTPMessages
+import Synchronization
+
+/// Counts every answer by its route and status, and writes a line of the access log for it.
+final class BenchObserver: ServerObserver {
+  private let routes: [String: RouteCounts]
+  private let unmatched = RouteCounts()
+  /// One for each loop.
+  private let logs: [AccessLog]
+
+  init(routes patterns: some Sequence<String>, group: EventLoopGroup) {
+    routes = Dictionary(patterns.map { ($0, RouteCounts()) }) { first, _ in first }
+    logs = group.loops.map { _ in AccessLog() }
+    for (loop, log) in zip(group.loops, logs) { loop.execute { log.begin(on: loop) } }
+  }
+
+  func served(_ exchange: ServedExchange) {
+    let counts = exchange.route.flatMap { routes[$0] } ?? unmatched
+    counts.record(exchange.status, exchange.duration)
+    if let loop = EventLoop.current { logs[loop.index].add(exchange) }
+  }
+
+  /// The counts in Prometheus' text format.
+  var exposition: String {
+    let all = routes.map { ($0.key, $0.value) } + [("unmatched", unmatched)]
+    return all.map { route, counts in counts.exposition(route: route) }.joined()
+  }
+}
+
+/// The answers of one route: by class of status, and by duration.
+final class RouteCounts: Sendable {
+  /// Inclusive upper bounds of the buckets, in microseconds; one more has none.
+  private static let boundsMicroseconds: [Int64] = [
+    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000,
+  ]
+  private let statuses = InlineArray<6, Atomic<Int>> { _ in Atomic(0) }
+  private let durations = InlineArray<13, Atomic<Int>> { _ in Atomic(0) }
+  private let nanoseconds = Atomic<Int64>(0)
+
+  func record(_ status: HTTPStatus, _ duration: Duration) {
+    let spent = duration.wholeNanoseconds
+    var bucket = 0
+    while bucket < Self.boundsMicroseconds.count, spent > Self.boundsMicroseconds[bucket] * 1000 {
+      bucket += 1
+    }
+    statuses[status.code / 100].add(1, ordering: .relaxed)
+    durations[bucket].add(1, ordering: .relaxed)
+    nanoseconds.add(spent, ordering: .relaxed)
+  }
+
+  func exposition(route: String) -> String {
+    var text = ""
+    for status in 1...5 {
+      let count = statuses[status].load(ordering: .relaxed)
+      text += "http_requests_total{route=\"\(route)\",status=\"\(status)xx\"} \(count)\n"
+    }
+    let name = "http_request_duration_seconds"
+    var sum = 0
+    for bucket in durations.indices {
+      sum += durations[bucket].load(ordering: .relaxed)
+      let isLast = bucket == Self.boundsMicroseconds.count
+      let bound = isLast ? "+Inf" : "\(Double(Self.boundsMicroseconds[bucket]) / 1e6)"
+      text += "\(name)_bucket{route=\"\(route)\",le=\"\(bound)\"} \(sum)\n"
+    }
+    text +=
+      "\(name)_sum{route=\"\(route)\"} \(Double(nanoseconds.load(ordering: .relaxed)) / 1e9)\n"
+    return text + "\(name)_count{route=\"\(route)\"} \(sum)\n"
+  }
+}

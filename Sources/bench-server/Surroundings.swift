@@ -1,0 +1,87 @@
+import CoreHTTP
+import EventLoops
+import HTTPMessages
+import Synchronization
+
+/// What a service has around each of its handlers, as ServiceKit's RequestKit does it: a request id, a
+/// deadline, both in the task, a limit to the load, and `Cache-Control`.
+final class Surroundings: Sendable {
+  /// Requests that may be under way at once; further ones are turned away with 503.
+  private static let requestsMax = 256
+  /// The longest that a caller may ask a request to run.
+  private static let timeoutMax: Duration = .seconds(30)
+
+  /// The request that the present task answers.
+  struct Scope {
+    let requestID: String
+    let deadline: MonotonicTime
+
+    @TaskLocal static var current: Scope?
+  }
+
+  private let running = Atomic<Int>(0)
+  private let requestIDs = RequestIDs()
+
+  func around(_ handle: @escaping Router.Handler) -> Router.Handler {
+    { request, parameters in
+      let scope = Scope(
+        requestID: self.requestIDs.id(of: request), deadline: .now() + Self.timeout(of: request))
+      var response: HTTPResponse
+      if scope.deadline <= .now() {
+        response = ProblemBody.response(.gatewayTimeout)
+      } else if self.enter() {
+        defer { self.running.subtract(1, ordering: .relaxed) }
+        response = try await Scope.$current.withValue(scope) {
+          try await handle(request, parameters)
+        }
+      } else {
+        response = ProblemBody.response(.serviceUnavailable)
+      }
+      response.fields[.requestID] = scope.requestID
+      if !response.fields.contains(.cacheControl) {
+        response.fields.append(.cacheControl, "no-store")
+      }
+      return response
+    }
+  }
+
+  /// - Returns: whether there is room; if so, the request is counted.
+  private func enter() -> Bool {
+    if running.add(1, ordering: .relaxed).newValue <= Self.requestsMax { return true }
+    running.subtract(1, ordering: .relaxed)
+    return false
+  }
+
+  private static func timeout(of request: HTTPRequest) -> Duration {
+    guard let field = request.fields[.requestTimeout], let milliseconds = Int(field) else {
+      return timeoutMax
+    }
+    return min(.milliseconds(milliseconds), timeoutMax)
+  }
+}
+
+/// Ids for requests that bring none.
+final class RequestIDs: Sendable {
+  private let last = Atomic<UInt64>(UInt64.random(in: 0...UInt64.max))
+
+  /// The request's own id if it is 8 to 64 letters, digits and hyphens.
+  func id(of request: HTTPRequest) -> String {
+    if let given = request.fields[.requestID], (8...64).contains(given.utf8.count),
+      given.utf8.allSatisfy({ HTTPToken.isTokenByte($0) })
+    {
+      return given
+    }
+    return text(last.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue)
+  }
+
+  /// 16 hexadecimal digits.
+  private func text(_ number: UInt64) -> String {
+    String(unsafeUninitializedCapacity: 16) { digits in
+      for place in 0..<16 {
+        let digit = UInt8(truncatingIfNeeded: number >> UInt64(60 - place * 4)) & 0xF
+        digits[place] = digit < 10 ? digit + UInt8(ascii: "0") : digit - 10 + UInt8(ascii: "a")
+      }
+      return 16
+    }
+  }
+}
