@@ -11,6 +11,8 @@ func benchRoutes() -> Router {
   router.onSync(.post, "/mirror") { request, _ in
     HTTPResponse(.ok, fields: [.contentType: "application/octet-stream"], body: request.body)
   }
+  // The cost of a handler that may suspend, beside /plaintext.
+  router.on(.get, "/plaintext-async") { _, _ in HTTPResponse(.ok, fields: plain, body: hello) }
   router.on(.get, "/slow", slow)
   return router
 }
