@@ -54,8 +54,10 @@ package struct HTTPLimits: Sendable {
   /// Bytes that are read ahead while an earlier request is being answered; then reading pauses.
   package var readAheadBytesMax = 64 * 1024
   /// Answers are gathered up to this size for one write; no further one is made until they are sent.
-  /// The producer of a streamed body is suspended while so many wait.
   package var unsentBytesMax = 256 * 1024
+  /// The producer of a streamed body is suspended while so many of its bytes wait. Also what a producer
+  /// that never rests makes before others have their turn, which is why it is no more.
+  package var streamUnsentBytesMax = 64 * 1024
   /// Bodies streamed at the same time on one loop; further ones are answered 503.
   package var streamsPerLoopMax = 500
   /// After a refusal, what the client still sends is read up to here so that it sees the answer

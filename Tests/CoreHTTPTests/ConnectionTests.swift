@@ -321,6 +321,21 @@ import Testing
     }
   }
 
+  @Test("answers that only the kernel would take do not hide that their client reads none")
+  func stalledPipeline() async throws {
+    var limits = Self.impatient
+    limits.idleTimeMax = .seconds(600)
+    try await withServer(limits: limits) { server in
+      try await withClient(of: server) { client in
+        client.limitReceiving(to: 4096)
+        try client.send(get("/bytes/1000000"))
+        let limit = MonotonicTime.now() + .seconds(10)
+        while server.connectionCount > 0, MonotonicTime.now() < limit {}
+        #expect(server.connectionCount == 0)
+      }
+    }
+  }
+
   // MARK: Number
 
   @Test("at the limit of connections accepting pauses, and goes on when one ends")

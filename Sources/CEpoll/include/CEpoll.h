@@ -1,4 +1,5 @@
-/// What Swift's Glibc overlay does not show: epoll, eventfd, accept4, and a thread-local pointer.
+/// What Swift's Glibc overlay does not show: epoll, eventfd, accept4, malloc_trim, and a thread-local
+/// pointer.
 #ifndef CEPOLL_H
 #define CEPOLL_H
 
@@ -15,6 +16,9 @@ int cepoll_accept(int listener, struct sockaddr *address, socklen_t *length);
 
 /// Processors this process may run on; 1 when the kernel does not say.
 int cepoll_processor_count(void);
+
+/// Gives the pages of freed memory back to the system.
+void cepoll_trim_memory(void);
 
 /// The event loop that runs on this thread, or NULL.
 void *cepoll_current_loop(void);

@@ -12,7 +12,7 @@ extension Connection {
       let bytes = server.output.bytes
       let sent = bytes.isEmpty ? 0 : send(bytes)
       if phase != .closed, sent < bytes.count {
-        unsent = Array(bytes[sent...])
+        unsent.append(UnsafeBufferPointer(rebasing: bytes[sent...]))
         block()
       }
       server.output.removeAll()
@@ -36,21 +36,21 @@ extension Connection {
 
   /// Moves what has gathered out of the loop's buffer.
   private func keepOutput() {
-    unsent.append(contentsOf: server.output.bytes)
+    unsent.append(server.output.bytes)
     server.output.removeAll()
   }
 
   /// Sends what waits; to be called when the socket may take it.
   func sendUnsent() {
     guard !unsent.isEmpty else { return }
-    let sent = unsent.withUnsafeBufferPointer { send($0) }
+    let sent = unsent.withBytes { send($0) }
     guard phase != .closed else { return }
     if sent < unsent.count {
       if sent > 0 { writeStart = server.tick }
       unsent.removeFirst(sent)
       block()
     } else {
-      unsent = []
+      unsent.removeAll()
       isBlocked = false
       if phase == .ending { finishOutput() } else { updateInterest() }
     }
@@ -105,7 +105,7 @@ extension Connection {
     waiter = nil
     work = nil
     pending.removeAll()
-    unsent = []
+    unsent.removeAll()
     server.remove(self)
   }
 }

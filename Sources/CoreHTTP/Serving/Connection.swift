@@ -61,7 +61,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   var isStreamAskedToEnd = false
 
   /// See `Connection+Output.swift`.
-  var unsent: [UInt8] = []
+  var unsent = UnsentBytes()
   var isBlocked = false
   var writeStart: UInt32 = 0
   var isFlushScheduled = false

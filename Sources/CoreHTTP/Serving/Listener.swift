@@ -4,6 +4,9 @@ import Glibc
 /// Makes listening sockets: one for each loop, on the same port, among which the kernel deals out the
 /// connections (SO_REUSEPORT).
 enum Listener {
+  /// What the kernel takes from a connection beyond what the client's window has room for.
+  private static let kernelUnsentBytesMax: Int32 = 256 * 1024
+
   /// - Parameters:
   ///   - host: an IPv4 or IPv6 address, or `localhost` for 127.0.0.1.
   ///   - port: 0 for any free one.
@@ -43,6 +46,9 @@ enum Listener {
     if sharesPort { set(SOL_SOCKET, SO_REUSEPORT, on: descriptor) }
     // Accepted sockets inherit it.
     set(Int32(IPPROTO_TCP), TCP_NODELAY, on: descriptor)
+    // So is this. The kernel would take megabytes for a client that never reads: memory that nobody
+    // counts, and a stall that nobody sees.
+    set(Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, to: kernelUnsentBytesMax, on: descriptor)
     guard address.withSockaddr({ Glibc.bind(descriptor, $0, $1) }) == 0 else {
       let reason = errno
       close(descriptor)
@@ -56,10 +62,12 @@ enum Listener {
     return descriptor
   }
 
-  private static func set(_ level: Int32, _ option: Int32, on descriptor: Int32) {
-    var one: Int32 = 1
+  private static func set(
+    _ level: Int32, _ option: Int32, to value: Int32 = 1, on descriptor: Int32
+  ) {
+    var value = value
     // These options cannot be refused on a socket of this kind; without them it would still serve.
-    _ = setsockopt(descriptor, level, option, &one, socklen_t(MemoryLayout<Int32>.size))
+    _ = setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
   }
 }
 

@@ -13,6 +13,8 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   private static let inputBytes = 64 * 1024
   /// Connections accepted in a row, so that those there are get their turn.
   private static let acceptsInARowMax = 64
+  /// So many connections may have taken memory that is worth giving back.
+  private static let crowdMin = 50
 
   let loop: EventLoop
   let handler: any ServerHandler
@@ -32,6 +34,8 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
 
   private let census: ConnectionCensus
   private var connections: [Connection] = []
+  /// The most connections since memory was given back.
+  private var crowd = 0
   private var listener: DescriptorWatch?
   private var isAcceptingPaused = false
   private var sweepTimer: LoopTimer?
@@ -151,7 +155,17 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
       connections[place].enforceTimeouts()
     }
     resumeAccepting()
+    returnMemory()
     if !isDraining || !connections.isEmpty { scheduleSweep() }
+  }
+
+  /// When a crowd has gone, gives back what it took: malloc keeps freed memory that lies between what
+  /// is in use, tens of megabytes after some hundred connections with full buffers.
+  private func returnMemory() {
+    crowd = max(crowd, connections.count)
+    guard crowd >= Self.crowdMin, connections.count < crowd / 4 else { return }
+    crowd = connections.count
+    cepoll_trim_memory()
   }
 
   // MARK: Draining

@@ -22,7 +22,7 @@ final class StreamWriter: HTTPBodyWriter, @unchecked Sendable {
     self.connection = connection
     self.isChunked = isChunked
     loop = connection.server.loop
-    unsentBytesMax = connection.server.limits.unsentBytesMax
+    unsentBytesMax = connection.server.limits.streamUnsentBytesMax
   }
 
   func write(_ piece: [UInt8]) async throws {
