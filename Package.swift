@@ -118,6 +118,9 @@ let package = Package(
     program("bench-server", ["CoreHTTP", "HTTPMessages", "EventLoops", "JSONSyntax"]),
 
     // Tests
+    .executableTarget(
+      name: "hostile-load", dependencies: ["EventLoops"], path: "Tests/hostile-load",
+      swiftSettings: strict),
     .target(
       name: "TestSupport", dependencies: ["CPostgres", "Postgres"], path: "Tests/TestSupport",
       swiftSettings: strict),

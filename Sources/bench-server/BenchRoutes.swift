@@ -14,6 +14,7 @@ func benchRoutes() -> Router {
   // The cost of a handler that may suspend, beside /plaintext.
   router.on(.get, "/plaintext-async") { _, _ in HTTPResponse(.ok, fields: plain, body: hello) }
   router.on(.get, "/slow", slow)
+  router.onSync(.get, "/endless") { _, _ in HTTPResponse(.ok, fields: plain, stream: endless) }
   return router
 }
 
@@ -63,6 +64,12 @@ private let comparedRoutes = [
     }
   },
 ]
+
+/// For clients that never read.
+private let endless = HTTPBodyStream { body in
+  let piece = [UInt8](repeating: UInt8(ascii: "."), count: 16 * 1024)
+  while true { try await body.write(piece) }
+}
 
 /// Answers after as many milliseconds as `ms` says.
 @Sendable private func slow(

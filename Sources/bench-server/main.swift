@@ -8,13 +8,18 @@ import HTTPMessages
 // with request ids, deadlines and a limit to the load around it, metrics and the access log on.
 
 guard let settings = BenchSettings(CommandLine.arguments.dropFirst()) else {
-  print("usage: bench-server [--host ADDRESS] [--port N] [--service]      environment: THREADS=N")
+  print(
+    """
+    usage: bench-server [--host ADDRESS] [--port N] [--service] [--limit NAME=N]...
+    environment: THREADS=N        limits: \(BenchSettings.limitNames.joined(separator: " "))
+    """)
   exit(64)
 }
 let group = EventLoopGroup(count: settings.loops)
 let (router, observer) = settings.isService ? serviceRoutes(group) : (benchRoutes(), nil)
 let server = HTTPServer(
-  handler: router, group: group, host: settings.host, port: settings.port, observer: observer)
+  handler: router, group: group, host: settings.host, port: settings.port,
+  limits: settings.limits, observer: observer)
 do {
   try await server.start()
 } catch {
