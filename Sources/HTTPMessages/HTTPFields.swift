@@ -21,7 +21,8 @@ package struct HTTPFields: Sendable {
     package var value: Range<Int> { Int(valueStart)..<Int(valueStart + valueCount) }
   }
 
-  /// Holds every name and value; may hold other bytes of the message too.
+  /// Holds every name and value; may hold other bytes of the message too. Lines that were appended stand
+  /// in it as they are sent: `name: value` and CR LF.
   package private(set) var bytes: [UInt8]
   package private(set) var lines: [Line]
 
@@ -70,17 +71,28 @@ package struct HTTPFields: Sendable {
   /// replaced by `?`, so that no value can begin a line or a message of its own; see
   /// `isValid(value:)`.
   package mutating func append(_ name: HTTPFieldName, _ value: String) {
+    let room = name.text.utf8.count + value.utf8.count + 4
+    if bytes.capacity - bytes.count < room {
+      // With room for further ones: an answer's fields are few, but seldom one.
+      bytes.reserveCapacity(max(2 * bytes.count, bytes.count + room + 64))
+    }
     let nameStart = bytes.count
     bytes.append(utf8Of: name.text)
+    let nameEnd = bytes.count
+    bytes.append(UInt8(ascii: ":"))
+    bytes.append(UInt8(ascii: " "))
     let valueStart = bytes.count
     bytes.append(utf8Of: value)
-    for index in valueStart..<bytes.count where !Self.isValueByte(bytes[index]) {
+    let valueEnd = bytes.count
+    for index in valueStart..<valueEnd where !Self.isValueByte(bytes[index]) {
       bytes[index] = UInt8(ascii: "?")
     }
+    bytes.append(UInt8(ascii: "\r"))
+    bytes.append(UInt8(ascii: "\n"))
     lines.append(
       Line(
-        nameStart: nameStart, nameCount: valueStart - nameStart,
-        valueStart: valueStart, valueCount: bytes.count - valueStart))
+        nameStart: nameStart, nameCount: nameEnd - nameStart,
+        valueStart: valueStart, valueCount: valueEnd - valueStart))
   }
 
   package func forEach(_ body: (_ name: String, _ value: String) -> Void) {

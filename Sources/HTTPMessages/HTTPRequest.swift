@@ -4,8 +4,8 @@ package struct HTTPRequest: Sendable {
   package var fields: HTTPFields
   package var body: [UInt8]
 
-  /// Server: the client's address, without the port.
-  package var peer: String?
+  /// Server: the client's address.
+  package var peer: PeerAddress?
   /// Client: `host:port` to connect to.
   package var authority: String?
   /// Client: whether to speak TLS.

@@ -17,7 +17,7 @@ struct SessionRoutes: Sendable {
       let body: SignIn = try call.json()
       return try .json(
         try await service.signIn(
-          email: body.email, password: body.password, from: call.request.peer,
+          email: body.email, password: body.password, from: call.request.peer?.description,
           userAgent: call.request.fields[.userAgent]))
     }
     routes.post("/sessions/refresh", access: .anyone) { call in

@@ -45,7 +45,7 @@ struct UserRoutes: Sendable {
     let body: NewUser = try call.json()
     let registration = try Registration(
       email: body.email, password: body.password, name: body.name, locale: body.locale)
-    try await limits.admitRegistration(from: call.request.peer)
+    try await limits.admitRegistration(from: call.request.peer?.description)
     // Before the transaction: it takes tens of milliseconds.
     let hash = try await hashPassword(registration.password)
     return try await call.idempotently { work in

@@ -24,10 +24,10 @@ final class Surroundings: Sendable {
 
   func around(_ handle: @escaping Router.Handler) -> Router.Handler {
     { request, parameters in
-      let scope = Scope(
-        requestID: self.requestIDs.id(of: request), deadline: .now() + Self.timeout(of: request))
+      let timeout = Self.timeout(of: request)
+      let scope = Scope(requestID: self.requestIDs.id(of: request), deadline: .now() + timeout)
       var response: HTTPResponse
-      if scope.deadline <= .now() {
+      if timeout <= .zero {
         response = ProblemBody.response(.gatewayTimeout)
       } else if self.enter() {
         defer { self.running.subtract(1, ordering: .relaxed) }

@@ -63,7 +63,8 @@ func testRoutes() -> Router {
   router.on(.get, "/place") { request, _ in
     let before = EventLoop.current
     await Task.yield()
-    return text("\(before != nil && before === EventLoop.current) \(request.peer ?? "")")
+    return text(
+      "\(before != nil && before === EventLoop.current) \(request.peer?.description ?? "")")
   }
   router.onSync(.get, "/bytes/{count}") { _, parameters in
     HTTPResponse(.ok, body: [UInt8](repeating: 0x62, count: Int(parameters["count"] ?? "") ?? 0))

@@ -87,7 +87,7 @@ struct UsersBench: Sendable {
     from address: String = "192.0.2.1", fields: [HTTPFieldName: String] = [:]
   ) async throws -> HTTPResponse {
     var request = HTTPRequest(method, target, body: Array((body ?? "").utf8))
-    request.peer = address
+    request.peer = PeerAddress(address)
     if body != nil { request.fields[.contentType] = "application/json" }
     if let token { request.fields[.authorization] = "Bearer \(token)" }
     for (name, value) in fields { request.fields[name] = value }

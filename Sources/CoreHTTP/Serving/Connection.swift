@@ -26,7 +26,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   }
 
   let descriptor: Int32
-  let peer: String
+  let peer: PeerAddress
   /// A cycle until the connection is closed, which every connection is in the end.
   let server: ServerLoop
   /// Position among the server's connections.
@@ -68,7 +68,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   /// After the last answer, bytes of the client may still be under way.
   var mustLinger = false
 
-  init(_ descriptor: Int32, peer: String, server: ServerLoop, place: Int) {
+  init(_ descriptor: Int32, peer: PeerAddress, server: ServerLoop, place: Int) {
     self.descriptor = descriptor
     self.peer = peer
     self.server = server

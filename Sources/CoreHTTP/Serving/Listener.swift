@@ -1,5 +1,6 @@
 import CEpoll
 import Glibc
+import HTTPMessages
 
 /// Makes listening sockets: one for each loop, on the same port, among which the kernel deals out the
 /// connections (SO_REUSEPORT).
@@ -55,7 +56,7 @@ enum Listener {
       switch reason {
       case EADDRINUSE: throw .addressInUse(port: address.port)
       case EACCES: throw .notPermitted(port: address.port)
-      case EADDRNOTAVAIL: throw .noSuchAddress(address.host)
+      case EADDRNOTAVAIL: throw .noSuchAddress(address.peer.description)
       default: throw .refused(call: "bind", errno: reason)
       }
     }
@@ -106,19 +107,13 @@ struct SocketAddress {
     }
   }
 
-  /// The address in text, without the port.
-  var host: String {
-    var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+  /// The address without the port.
+  var peer: PeerAddress {
     withUnsafeBytes(of: storage) { bytes in
-      if isV6 {
-        var address = bytes.load(as: sockaddr_in6.self).sin6_addr
-        _ = inet_ntop(AF_INET6, &address, &text, socklen_t(text.count))
-      } else {
-        var address = bytes.load(as: sockaddr_in.self).sin_addr
-        _ = inet_ntop(AF_INET, &address, &text, socklen_t(text.count))
-      }
+      isV6
+        ? PeerAddress(bytes.load(as: sockaddr_in6.self).sin6_addr)
+        : PeerAddress(bytes.load(as: sockaddr_in.self).sin_addr)
     }
-    return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
   }
 
   /// Takes the address the kernel gave to a bound socket.

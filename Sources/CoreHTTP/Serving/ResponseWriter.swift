@@ -13,7 +13,7 @@ final class ResponseWriter {
     case close
   }
 
-  var date = HTTPDate()
+  @exclusivity(unchecked) var date = HTTPDate()
   let statusLines: [[UInt8]] = (100...599).map {
     Array("HTTP/1.1 \($0) \(HTTPStatus($0).reason)\r\n".utf8)
   }
@@ -56,6 +56,25 @@ final class ResponseWriter {
     return false
   }
 
+  private func writeLine(
+    _ line: HTTPFields.Line, _ bytes: UnsafeBufferPointer<UInt8>, to output: OutputBuffer
+  ) {
+    let name = line.name
+    let value = line.value
+    if name.upperBound + 2 == value.lowerBound, value.upperBound + 2 <= bytes.count,
+      bytes[name.upperBound] == UInt8(ascii: ":"), bytes[name.upperBound + 1] == .space,
+      bytes[value.upperBound] == .carriageReturn, bytes[value.upperBound + 1] == .lineFeed
+    {
+      // As it is to be sent.
+      output.append(UnsafeBufferPointer(rebasing: bytes[name.lowerBound..<value.upperBound + 2]))
+    } else {
+      output.append(UnsafeBufferPointer(rebasing: bytes[name]))
+      output.append(": ")
+      output.append(UnsafeBufferPointer(rebasing: bytes[value]))
+      output.append("\r\n")
+    }
+  }
+
   /// - Returns: whether a `Content-Type` was among them.
   func writeFields(_ fields: HTTPFields, to output: OutputBuffer) -> Bool {
     var hasContentType = false
@@ -70,10 +89,7 @@ final class ResponseWriter {
         case 12 where bytes.span.equals(line.name, "content-type"): hasContentType = true
         default: break
         }
-        output.append(UnsafeBufferPointer(rebasing: bytes[line.name]))
-        output.append(": ")
-        output.append(UnsafeBufferPointer(rebasing: bytes[line.value]))
-        output.append("\r\n")
+        writeLine(line, bytes, to: output)
       }
     }
     return hasContentType

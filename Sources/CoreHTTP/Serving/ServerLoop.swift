@@ -110,7 +110,7 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
 
   private func admit(_ descriptor: Int32, from address: SocketAddress) {
     let connection = Connection(
-      descriptor, peer: address.host, server: self, place: connections.count)
+      descriptor, peer: address.peer, server: self, place: connections.count)
     connections.append(connection)
     connection.open()
   }
