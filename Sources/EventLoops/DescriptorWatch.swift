@@ -29,8 +29,10 @@ package protocol DescriptorHandler: AnyObject {
 /// thread. The descriptor stays the caller's to close, after `cancel`.
 package final class DescriptorWatch {
   package let descriptor: Int32
-  package private(set) var interest: Readiness
-  var handler: (any DescriptorHandler)?
+  // Unchecked: what belongs to one thread needs no checks for overlapping accesses, which cost 3 % of a
+  // small request.
+  @exclusivity(unchecked) package private(set) var interest: Readiness
+  @exclusivity(unchecked) var handler: (any DescriptorHandler)?
   private unowned let loop: EventLoop
 
   init(descriptor: Int32, interest: Readiness, handler: any DescriptorHandler, loop: EventLoop) {

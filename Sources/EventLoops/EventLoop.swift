@@ -34,7 +34,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   private(set) var timers = Heap<TimerEntry>()
   private var timersCancelled = 0
   private var timersScheduled: UInt64 = 0
-  private var jobs: [UnownedJob] = []
+  @exclusivity(unchecked) private var jobs: [UnownedJob] = []  // see DescriptorWatch
   private var nextJob = 0
   private var closing: [() -> Void] = []
   private var isRunning = false

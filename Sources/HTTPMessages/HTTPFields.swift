@@ -144,7 +144,7 @@ extension HTTPFields: CustomStringConvertible {
 extension [UInt8] {
   /// By a buffer, which is copied at once: an array takes any other sequence byte by byte.
   fileprivate mutating func append(utf8Of text: String) {
-    var text = text
-    text.withUTF8 { append(contentsOf: $0) }
+    let isDone: Void? = text.utf8.withContiguousStorageIfAvailable { append(contentsOf: $0) }
+    if isDone == nil { append(contentsOf: text.utf8) }
   }
 }

@@ -61,17 +61,17 @@ extension Connection {
     do {
       switch try server.handler.begin(request) {
       case .ready(let response) where response.stream == nil:
-        if server.isObserved { exchange.request = request }
+        if server.isObserved { exchange.request = consume request }
         answer(response, failure: nil)
       case .ready(let response):
-        exchange.request = request
+        exchange.request = consume request
         start(.send(response))
       case .later(let pending):
-        exchange.request = request
+        exchange.request = consume request
         start(.handle(pending))
       }
     } catch {
-      if server.isObserved { exchange.request = request }
+      if server.isObserved { exchange.request = consume request }
       answer(Self.response(to: error), failure: error)
     }
   }

@@ -32,12 +32,12 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   /// Position among the server's connections.
   var place: Int
   /// nil before `open` and after `close`.
-  var watch: DescriptorWatch?
+  @exclusivity(unchecked) var watch: DescriptorWatch?
 
   /// A connection begins inside its first head: the time for it counts from accept.
   var phase = Phase.head
   var phaseStart: UInt32
-  /// Unchecked, like `exchange`: the checks for overlapping accesses cost 5 % of a request, and there is
+  /// Unchecked, like others below: the checks for overlapping accesses cost 5 % of a request, and there is
   /// but one thread.
   @exclusivity(unchecked) var parser: RequestParser
   /// Received and not yet consumed: part of a head or of a trailer section, or requests behind the
@@ -61,7 +61,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   var isStreamAskedToEnd = false
 
   /// See `Connection+Output.swift`.
-  var unsent = UnsentBytes()
+  @exclusivity(unchecked) var unsent = UnsentBytes()
   var isBlocked = false
   var writeStart: UInt32 = 0
   var isFlushScheduled = false
