@@ -42,7 +42,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   @exclusivity(unchecked) var parser: RequestParser
   /// Received and not yet consumed: part of a head or of a trailer section, or requests behind the
   /// one that is being answered.
-  @exclusivity(unchecked) var pending = ReadAhead()
+  @exclusivity(unchecked) var pending = ByteQueue()
   /// The client has ended its sending side.
   var peerEnded = false
   /// Bytes of the same read stand behind the request being parsed.
@@ -61,7 +61,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   var isStreamAskedToEnd = false
 
   /// See `Connection+Output.swift`.
-  @exclusivity(unchecked) var unsent = UnsentBytes()
+  @exclusivity(unchecked) var unsent = ByteQueue()
   var isBlocked = false
   var writeStart: UInt32 = 0
   var isFlushScheduled = false
@@ -151,7 +151,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
       var bytes = pending.take()
       let consumed = serve(bytes.span)
       if phase != .lingering, phase != .closed {
-        bytes.consume(consumed)
+        bytes.removeFirst(consumed)
         pending = bytes
       }
     }

@@ -1,6 +1,7 @@
-/// What a socket has not taken yet, in order. Taking from the front moves bytes only when more than
-/// half of the buffer has gone: work linear in bytes, however little the socket takes at a time.
-struct UnsentBytes {
+/// Bytes that wait, in order: for the socket to take them, or to be parsed. Taking from the front moves
+/// bytes only when more than half of the buffer has gone: work linear in bytes, however small the
+/// portions.
+struct ByteQueue {
   private var bytes: [UInt8] = []
   private var start = 0
 
@@ -24,6 +25,18 @@ struct UnsentBytes {
   mutating func removeAll() {
     bytes = []
     start = 0
+  }
+
+  /// Hands everything over.
+  mutating func take() -> ByteQueue {
+    var taken = ByteQueue()
+    swap(&taken, &self)
+    return taken
+  }
+
+  var span: Span<UInt8> {
+    @_lifetime(borrow self)
+    borrowing get { bytes.span.extracting(start...) }
   }
 
   func withBytes<Value>(_ body: (UnsafeBufferPointer<UInt8>) -> Value) -> Value {
