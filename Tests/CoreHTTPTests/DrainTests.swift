@@ -210,4 +210,36 @@ import Testing
     await drained
     group.stop()
   }
+
+  @Test("of clients that keep coming while the server drains, none is reset")
+  func coming() async throws {
+    let group = EventLoopGroup(count: 2)
+    let server = HTTPServer(handler: testRoutes(), group: group, port: 0)
+    try await server.start()
+    let events = Events()
+    async let clients: Void = withThrowingTaskGroup(of: Void.self) { tasks in
+      for _ in 0..<4 {
+        tasks.addTask {
+          var isRefused = false
+          while !isRefused {
+            do {
+              try await withClient(of: server) { client in
+                try client.send(get("/hello"))
+                #expect(try client.answer().body == "hello")
+              }
+              events.add("served")
+            } catch let failure as TestClient.Failure {
+              #expect(failure.call == "connect")
+              isRefused = true
+            }
+          }
+        }
+      }
+      try await tasks.waitForAll()
+    }
+    try await eventually { events.all.count > 100 }
+    await server.drain(within: .seconds(10))
+    try await clients
+    group.stop()
+  }
 }

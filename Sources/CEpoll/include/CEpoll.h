@@ -1,5 +1,5 @@
-/// What Swift's Glibc overlay does not show: epoll, eventfd, accept4, malloc_trim, and a thread-local
-/// pointer.
+/// What Swift's Glibc overlay does not show: epoll, eventfd, accept4, malloc_trim, socket filters, and a
+/// thread-local pointer.
 #ifndef CEPOLL_H
 #define CEPOLL_H
 
@@ -13,6 +13,10 @@
 /// Accepts one connection, non-blocking and closed on exec; -1 with errno when there is none.
 /// `address` and `length` take the peer's address; both may be NULL.
 int cepoll_accept(int listener, struct sockaddr *address, socklen_t *length);
+
+/// From now on the listener passes over a client's first segment (a lone SYN): nobody new comes into
+/// its queue, and handshakes under way still end. The client tries again after a second.
+void cepoll_refuse_handshakes(int listener);
 
 /// Processors this process may run on; 1 when the kernel does not say.
 int cepoll_processor_count(void);

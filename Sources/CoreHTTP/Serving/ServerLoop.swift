@@ -13,6 +13,8 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   private static let inputBytes = 64 * 1024
   /// Connections accepted in a row, so that those there are get their turn.
   private static let acceptsInARowMax = 64
+  /// A draining server waits as long for the client's part of a handshake, a round trip on the network.
+  private static let handshakeTimeMax: Duration = .milliseconds(50)
   /// So many connections may have taken memory that is worth giving back.
   private static let crowdMin = 50
 
@@ -121,7 +123,7 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   }
 
   private func resumeAccepting() {
-    guard isAcceptingPaused, !isDraining else { return }
+    guard isAcceptingPaused else { return }
     isAcceptingPaused = false
     listener?.want(.readable)
   }
@@ -135,7 +137,7 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
     }
     census.leave()
     resumeAccepting()
-    if connections.isEmpty, isDraining { finishDraining() }
+    if connections.isEmpty, isDraining, listener == nil { finishDraining() }
   }
 
   // MARK: Time
@@ -156,7 +158,7 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
     }
     resumeAccepting()
     returnMemory()
-    if !isDraining || !connections.isEmpty { scheduleSweep() }
+    if !isDraining || listener != nil || !connections.isEmpty { scheduleSweep() }
   }
 
   /// When a crowd has gone, gives back what it took: malloc keeps freed memory that lies between what
@@ -178,7 +180,7 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   }
 
   private func beginDraining(within limit: Duration, _ done: @escaping () -> Void) {
-    stopAccepting()
+    stopAccepting(within: limit)
     isDraining = true
     for connection in connections { connection.beginDraining() }
     let earlier = drained
@@ -186,7 +188,7 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
       earlier?()
       done()
     }
-    if connections.isEmpty { return finishDraining() }
+    if connections.isEmpty, listener == nil { return finishDraining() }
     drainTimer = loop.schedule(after: limit) {
       for connection in self.connections { connection.close() }
     }
@@ -200,13 +202,22 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
     drained?()
   }
 
-  private func stopAccepting() {
+  /// Closing the listener resets those that wait for their accept, or are about to: so it first takes
+  /// no new ones, and is closed when the last handshake under way must have ended.
+  private func stopAccepting(within limit: Duration) {
+    guard let listener, !isDraining else { return }
+    cepoll_refuse_handshakes(listener.descriptor)
+    while acceptInARow() {}
+    loop.schedule(after: min(limit, Self.handshakeTimeMax)) { self.closeListener() }
+  }
+
+  private func closeListener() {
     guard let listener else { return }
-    // Closing the listener would reset those that wait for their accept.
     while acceptInARow() {}
     listener.cancel()
     close(listener.descriptor)
     self.listener = nil
+    if connections.isEmpty { finishDraining() }
   }
 }
 
