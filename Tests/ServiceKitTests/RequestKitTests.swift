@@ -52,6 +52,29 @@ struct RequestKitTests {
     #expect(response.fields[.cacheControl] == "no-store")
   }
 
+  @Test("requests that wait leave room for those that work")
+  func waiting() async throws {
+    let waiting = Mutex<[CheckedContinuation<Void, Never>]>([])
+    let router = try router {
+      $0.get("/waits", access: .optional) { _ in
+        await withCheckedContinuation { gate in waiting.withLock { $0.append(gate) } }
+        return .noContent
+      }
+      $0.get("/works", access: .optional) { _ in .noContent }
+    }
+    try await withThrowingTaskGroup(of: Int.self) { group in
+      for _ in 0..<RequestKit.requestsMax + 1 {
+        group.addTask {
+          try await router.send(.get, "/waits", fields: [.prefer: "wait=10"]).status.code
+        }
+      }
+      while waiting.withLock(\.count) <= RequestKit.requestsMax { await Task.yield() }
+      #expect(try await router.send(.get, "/works").status.code == 204)
+      for gate in waiting.withLock({ $0 }) { gate.resume() }
+      for try await status in group { #expect(status == 204) }
+    }
+  }
+
   @Test("a streamed body belongs to its request, and outlives the request's deadline")
   func stream() async throws {
     let router = try router {

@@ -21,7 +21,8 @@ package final class RequestKit: Sendable {
   let storage: RequestStorage
   private let authenticate: Authenticate
   private let logger: Logger
-  private let running = Atomic<Int>(0)
+  private let working = Atomic<Int>(0)
+  private let waiting = Atomic<Int>(0)
   private let shed = Atomic<Int>(0)
   private let compression = AnswerCompression()
 
@@ -50,8 +51,8 @@ package final class RequestKit: Sendable {
       guard timeout > .zero else {
         throw Problem(.deadlineExceeded, "The caller's time was spent before work began.")
       }
-      let isCounted = try enter(request, rule)
-      defer { if isCounted { running.subtract(1, ordering: .relaxed) } }
+      let load = try enter(request, rule)
+      defer { leave(load) }
       let deadline = Deadline(after: timeout, from: MonotonicClock().now)
       response = try await RequestScope.$current.withValue(scope) {
         try await Deadline.$current.withValue(deadline) {
@@ -105,18 +106,39 @@ package final class RequestKit: Sendable {
     return caller
   }
 
-  private func enter(_ request: HTTPRequest, _ rule: RouteRule) throws(Problem) -> Bool {
-    if case .anyone = rule.access { return false }  // health, metrics: never turned away
-    let isWaiting =
+  /// As what a request is counted while it is under way.
+  private enum Load {
+    /// Health, metrics: never turned away.
+    case none
+    case working
+    /// It costs little more than its connection.
+    case waiting
+  }
+
+  private func enter(_ request: HTTPRequest, _ rule: RouteRule) throws(Problem) -> Load {
+    if case .anyone = rule.access { return .none }
+    let waits =
       rule.pattern == "/internal/events" || request.fields[.prefer]?.contains("wait") == true
-    let most = isWaiting ? Self.requestsMax + Self.waitingMax : Self.requestsMax
-    guard running.add(1, ordering: .relaxed).newValue <= most else {
-      running.subtract(1, ordering: .relaxed)
+    let load = waits ? Load.waiting : .working
+    let hasRoom =
+      waits
+      ? waiting.add(1, ordering: .relaxed).newValue <= Self.waitingMax
+      : working.add(1, ordering: .relaxed).newValue <= Self.requestsMax
+    guard hasRoom else {
+      leave(load)
       shed.add(1, ordering: .relaxed)
       throw Problem(
         .dependencyUnavailable, "Too many requests are under way here.", retryAfter: .seconds(1))
     }
-    return true
+    return load
+  }
+
+  private func leave(_ load: Load) {
+    switch load {
+    case .none: break
+    case .working: working.subtract(1, ordering: .relaxed)
+    case .waiting: waiting.subtract(1, ordering: .relaxed)
+    }
   }
 
   private static func timeout(of request: HTTPRequest) -> Duration {
