@@ -42,14 +42,7 @@ struct FieldSectionParser {
     position = start
     sectionStart = start
     state = .lineStart
-    lines = []
-  }
-
-  /// Hands over the lines.
-  mutating func takeLines() -> [HTTPFields.Line] {
-    var taken: [HTTPFields.Line] = []
-    swap(&taken, &lines)
-    return taken
+    lines.removeAll(keepingCapacity: true)
   }
 
   /// - Parameter input: the same bytes as before, and more.
@@ -92,7 +85,7 @@ struct FieldSectionParser {
       return
     }
     guard lines.count < bounds.linesMax else { throw .fieldsTooLarge }
-    if lines.isEmpty { lines.reserveCapacity(16) }
+    if lines.capacity == 0 { lines.reserveCapacity(16) }
     lineStart = position
     state = .name
   }

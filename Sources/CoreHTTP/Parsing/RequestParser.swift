@@ -46,12 +46,16 @@ package struct RequestParser {
     case complete
   }
 
+  /// Room for a head that a connection keeps for the next one.
+  private static let headBytesKeptMax = 2048
+
   private let limits: HTTPLimits
   private var stage = Stage.line
   private var line = RequestLineParser()
   private var target = RequestTarget()
   private var fields: FieldSectionParser
-  /// The present request's head as it arrived, once it is complete.
+  /// The present request's head as it arrived, once it is complete. The next head takes its place, without
+  /// an allocation if the request has gone by then.
   private var headBytes: [UInt8] = []
   private var framing = BodyFraming.none
   private var bodyBytesMax = 0
@@ -101,8 +105,6 @@ package struct RequestParser {
     let method = line.method
     line = RequestLineParser()
     stage = .line
-    var head: [UInt8] = []
-    swap(&head, &headBytes)
     var received: [UInt8] = []
     if let chunked {
       received = chunked.bytes
@@ -110,7 +112,8 @@ package struct RequestParser {
     } else {
       swap(&received, &body)
     }
-    return Self.request(method, target, head, fields.takeLines(), body: received)
+    defer { if headBytes.capacity > Self.headBytesKeptMax { headBytes = [] } }
+    return Self.request(method, target, headBytes, fields.lines, body: received)
   }
 
   private static func request(
@@ -163,7 +166,10 @@ package struct RequestParser {
     isOldVersion = line.minorVersion == 0
     expectsContinue = rules.expectsContinue
     if framing == .chunked { chunked = ChunkedBody(limits) }
-    headBytes = input.copy(0..<fields.position)
+    headBytes.removeAll(keepingCapacity: true)
+    input.extracting(0..<fields.position).withUnsafeBufferPointer {
+      headBytes.append(contentsOf: $0)
+    }
   }
 
   private static func fieldBounds(_ limits: borrowing HTTPLimits) -> FieldSectionParser.Bounds {
