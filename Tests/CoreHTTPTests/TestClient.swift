@@ -118,6 +118,11 @@ final class TestClient: @unchecked Sendable {
     }
   }
 
+  /// Receives, and keeps, until `text` is among what has not been taken.
+  func receive(until text: String) throws {
+    while received.firstRange(of: Array(text.utf8)) == nil { try receive() }
+  }
+
   /// Receives something and forgets it.
   func discard() throws {
     try receive()

@@ -32,7 +32,11 @@ extension Connection {
     if isCutShort { return close() }
     stream = nil
     writer.end(isComplete: true)
-    if isStreamAskedToEnd { exchange.keepsAlive = false }
+    if isStreamAskedToEnd || (server.isDraining && pending.isEmpty) {
+      // Draining began behind the head, which could not say so.
+      exchange.keepsAlive = false
+      mustLinger = true
+    }
     goOn()
   }
 
