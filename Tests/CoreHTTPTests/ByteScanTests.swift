@@ -28,6 +28,45 @@ import Testing
     }
   }
 
+  @Test("a path's and a segment's closer looks begin at the right byte, at every place")
+  func paths() {
+    for byte in UInt8.min...UInt8.max {
+      for place in 0..<19 {
+        var bytes = [UInt8](repeating: 0x61, count: 19)
+        bytes[place] = byte
+        let endsPath = [0x25, 0x2E, 0x3F].contains(byte)
+        #expect(ByteScan.endOfPlainPath(bytes.span, from: 0, to: 19) == (endsPath ? place : 19))
+        let endsSegment = [0x25, 0x2F].contains(byte)
+        #expect(ByteScan.endOfPlainSegment(bytes.span, from: 0) == (endsSegment ? place : 19))
+      }
+    }
+  }
+
+  @Test("bytes are equal when each of them is")
+  func equality() {
+    func areEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool { left.span.equals(right.span) }
+    for count in 0...20 {
+      let bytes = (0..<count).map { UInt8($0) }
+      #expect(areEqual(bytes, bytes))
+      #expect(!areEqual(bytes, bytes + [0]))
+      for place in 0..<count {
+        var other = bytes
+        other[place] ^= 0x80
+        #expect(!areEqual(bytes, other))
+      }
+    }
+  }
+
+  @Test("reg-name is unreserved and sub-delims (RFC 3986 section 3.2.2)")
+  func registeredNames() {
+    for byte in UInt8.min...UInt8.max {
+      let isDelimiter = "!$&'()*+,;=".utf8.contains(byte)
+      #expect(
+        ByteSet.registeredName.contains(byte) == (PercentEncoding.isUnreserved(byte) || isDelimiter)
+      )
+    }
+  }
+
   @Test("several hits in one word: the first one counts")
   func firstHit() {
     let bytes: [UInt8] = [0x41, 0x41, 0x0D, 0x0A, 0x80, 0x20, 0x00, 0x41]

@@ -46,19 +46,31 @@ enum ByteScan {
 
   /// The first position whose byte a path cannot have without a closer look: `%`, `.` or `?`.
   static func endOfPlainPath(_ bytes: Span<UInt8>, from start: Int, to end: Int) -> Int {
+    firstOf(0x25, 0x2E, 0x3F, bytes, from: start, to: end)
+  }
+
+  /// The first position whose byte is `/` or `%`.
+  static func endOfPlainSegment(_ bytes: Span<UInt8>, from start: Int) -> Int {
+    firstOf(0x2F, 0x25, 0x25, bytes, from: start, to: bytes.count)
+  }
+
+  @inline(__always)
+  private static func firstOf(
+    _ first: UInt8, _ second: UInt8, _ third: UInt8,
+    _ bytes: Span<UInt8>, from start: Int, to end: Int
+  ) -> Int {
     var position = start
     while position + 8 <= end {
       let word = load(bytes, at: position)
-      let escapes = zeroLanes(word ^ (ones &* 0x25))
-      let dots = zeroLanes(word ^ (ones &* 0x2E))
-      let marks = zeroLanes(word ^ (ones &* 0x3F))
-      let hits = (escapes | dots | marks) & highs
-      if hits != 0 { return position + hits.trailingZeroBitCount >> 3 }
+      let hits =
+        zeroLanes(word ^ (ones &* UInt64(first))) | zeroLanes(word ^ (ones &* UInt64(second)))
+        | zeroLanes(word ^ (ones &* UInt64(third)))
+      if hits & highs != 0 { return position + (hits & highs).trailingZeroBitCount >> 3 }
       position += 8
     }
     while position < end {
       let byte = bytes[unchecked: position]
-      if byte == 0x25 || byte == 0x2E || byte == 0x3F { break }
+      if byte == first || byte == second || byte == third { break }
       position += 1
     }
     return position
@@ -103,6 +115,23 @@ extension Span<UInt8> {
       let wanted = text.utf8Start[offset]
       // Letters differ from their capitals in one bit.
       if byte != wanted, byte | 0x20 != wanted || byte &- UInt8(ascii: "A") >= 26 { return false }
+    }
+    return true
+  }
+
+  /// Whether these are the bytes of `other`.
+  func equals(_ other: Span<UInt8>) -> Bool {
+    guard count == other.count else { return false }
+    var position = 0
+    while position + 8 <= count {
+      let left = bytes.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self)
+      let right = other.bytes.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self)
+      if left != right { return false }
+      position += 8
+    }
+    while position < count {
+      if self[unchecked: position] != other[unchecked: position] { return false }
+      position += 1
     }
     return true
   }

@@ -99,15 +99,11 @@ struct RouteTree: Sendable {
   private func find(
     _ path: Span<UInt8>, segmentAt start: Int, from node: Int, _ values: inout [String]
   ) -> Int? {
-    var end = start
-    var isEscaped = false
-    while end < path.count, path[unchecked: end] != UInt8(ascii: "/") {
-      if path[unchecked: end] == UInt8(ascii: "%") { isEscaped = true }
-      end += 1
-    }
-    guard isEscaped else {
+    var end = ByteScan.endOfPlainSegment(path, from: start)
+    guard end < path.count, path[end] == UInt8(ascii: "%") else {
       return find(path, behind: path.extracting(start..<end), at: end, from: node, &values)
     }
+    while end < path.count, path[end] != UInt8(ascii: "/") { end += 1 }
     // The parser has checked the escapes; a request made by hand may have others.
     guard let segment = PercentEncoding.decode(path.copy(start..<end)) else { return nil }
     return find(path, behind: segment.span, at: end, from: node, &values)
@@ -142,18 +138,9 @@ struct RouteTree: Sendable {
   private func step(from node: Int, by segment: Span<UInt8>) -> Int? {
     var position = nodes[node].firstLiteral
     while let literal = position.map({ literals[$0] }) {
-      if isEqual(literal.segment, segment) { return literal.node }
+      if texts.span.extracting(literal.segment).equals(segment) { return literal.node }
       position = literal.next
     }
     return nil
-  }
-
-  private func isEqual(_ text: Range<Int>, _ segment: Span<UInt8>) -> Bool {
-    guard text.count == segment.count else { return false }
-    let literal = texts.span.extracting(text)
-    for offset in 0..<segment.count where literal[unchecked: offset] != segment[unchecked: offset] {
-      return false
-    }
-    return true
   }
 }
