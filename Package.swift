@@ -139,7 +139,7 @@ let package = Package(
       "ServiceKitTests",
       [
         "ServiceKit", "SharedKernel", "EventLoops", "Resilience", "HTTPMessages", "CoreHTTP",
-        "JSONSyntax", "Postgres", "CZlib", "TestSupport",
+        "HTTPClient", "JSONSyntax", "Postgres", "CZlib", "TestSupport",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
       ]),

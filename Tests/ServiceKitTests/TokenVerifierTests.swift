@@ -15,12 +15,15 @@ struct TokenVerifierTests {
   }
 
   /// The verifier of the payment service.
-  func verifier(rememberedTokensMax: Int = 100) -> TokenVerifier {
+  func verifier(
+    rememberedTokensMax: Int = 100, firstKeysWaitMax: Duration = .zero
+  ) -> TokenVerifier {
     let keys = ServiceKeys(
       service: "payment-service", signingKey: .generate(),
       peers: ["order-service": [orderKey.verifyingKey]])
     return TokenVerifier(
       keys: keys, rememberedTokensMax: rememberedTokensMax, now: { [clock] in clock.now },
+      firstKeysWaitMax: firstKeysWaitMax,
       userKeySet: { [published] in try published.document() })
   }
 
@@ -292,8 +295,21 @@ extension TokenVerifierTests {
     await #expect(throws: AuthenticationFailure.keysUnavailable) {
       try await verifier.verify(token)
     }
-    clock.advance(by: .seconds(1))
+    clock.advance(by: .milliseconds(100))
     _ = try await verifier.verify(token)
+  }
+
+  @Test("a request waits for the first keys of a user service that starts later")
+  func firstKeysComeLate() async throws {
+    let verifier = verifier(firstKeysWaitMax: .seconds(60))
+    published.set(.failure(Down()))
+    let token = try userToken.signed(by: userKey)
+    async let caller = verifier.verify(token)
+    while published.fetches == 0 { await Task.yield() }
+    published.set([userKey.verifyingKey])
+    clock.advance(by: .milliseconds(100))
+    #expect(try await caller != .anonymous)
+    #expect(published.fetches == 2)
   }
 
   @Test("a request that is cancelled while keys are fetched ends, and the next one fetches")

@@ -1,7 +1,7 @@
 package import SharedKernel
 
 /// Why a bearer token does not tell who is asking.
-package enum AuthenticationFailure: Failure, Hashable {
+package enum AuthenticationFailure: RetryableFailure, Hashable {
   /// No JWT at all, or one whose header or claims are not as ours are.
   case malformed
   case tooLarge
@@ -41,6 +41,8 @@ package enum AuthenticationFailure: Failure, Hashable {
   package var members: [String: FailureValue] {
     self == .keysUnavailable ? ["target": "user-service"] : [:]
   }
+
+  package var retryAfter: Duration? { self == .keysUnavailable ? .seconds(1) : nil }
 
   /// The value of WWW-Authenticate (RFC 6750 section 3) for answers with status 401.
   package var challenge: String {

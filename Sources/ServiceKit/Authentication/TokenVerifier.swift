@@ -23,11 +23,13 @@ package final class TokenVerifier: Sendable {
   /// - Parameters:
   ///   - keys: this service's; its name is the audience that services' tokens must have.
   ///   - now: the time, for tests.
+  ///   - firstKeysWaitMax: how long a request waits for the first of the user service's keys.
   ///   - userKeySet: gets the bytes of the user service's `/.well-known/jwks.json`, in bounded time:
   ///     requests wait for it.
   package init(
     keys: ServiceKeys, rememberedTokensMax: Int = rememberedTokensMax,
     now: @escaping @Sendable () -> Timestamp = { .now() },
+    firstKeysWaitMax: Duration = .seconds(2),
     userKeySet: @escaping @Sendable () async throws -> [UInt8]
   ) {
     audience = ServiceKeys.claim(for: keys.service)
@@ -39,7 +41,9 @@ package final class TokenVerifier: Sendable {
     self.peersByKeyID = peersByKeyID
     let tokens = VerifiedTokens(entriesMax: rememberedTokensMax)
     self.tokens = tokens
-    userKeys = UserKeySet(now: now, keysRemoved: { tokens.forgetAll() }, fetch: userKeySet)
+    userKeys = UserKeySet(
+      now: now, firstWaitMax: firstKeysWaitMax, keysRemoved: { tokens.forgetAll() },
+      fetch: userKeySet)
   }
 
   /// Who brought a token that was verified before and has not expired; nil says nothing.

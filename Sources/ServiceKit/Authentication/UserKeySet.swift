@@ -1,4 +1,5 @@
 import Foundation
+import Resilience
 import SharedKernel
 import Synchronization
 
@@ -9,6 +10,10 @@ final class UserKeySet: Sendable {
   static let refreshInterval: Duration = .seconds(30)
   /// After a fetch that failed.
   static let retryInterval: Duration = .seconds(1)
+  /// The same while no set was ever had: the user service may be starting beside this one.
+  static let firstRetryInterval: Duration = .milliseconds(100)
+  /// How long a request waits for the first set, its own deadline permitting.
+  static let firstWaitMax: Duration = .seconds(2)
   static let documentBytesMax = 64 * 1024
   static let keysMax = 32
   /// Requests that wait for one fetch; more are told that the keys cannot be had.
@@ -29,29 +34,41 @@ final class UserKeySet: Sendable {
   }
 
   private let fetch: @Sendable () async throws -> [UInt8]
+  private let firstWaitMax: Duration
   private let now: @Sendable () -> Timestamp
   private let keysRemoved: @Sendable () -> Void
   private let state = Mutex(State())
 
   /// - Parameters:
   ///   - fetch: gets the document of `/.well-known/jwks.json`, in bounded time.
+  ///   - firstWaitMax: how long a request waits for the first set.
   ///   - keysRemoved: called when a key is no longer published: what it signed is void.
   init(
-    now: @escaping @Sendable () -> Timestamp, keysRemoved: @escaping @Sendable () -> Void,
+    now: @escaping @Sendable () -> Timestamp, firstWaitMax: Duration = firstWaitMax,
+    keysRemoved: @escaping @Sendable () -> Void,
     fetch: @escaping @Sendable () async throws -> [UInt8]
   ) {
     self.now = now
+    self.firstWaitMax = firstWaitMax
     self.keysRemoved = keysRemoved
     self.fetch = fetch
   }
 
   /// The key that is published under this id.
   ///
-  /// - Throws: `.unknownKey`; `.keysUnavailable` when no set has ever been had.
+  /// - Throws: `.unknownKey`; `.keysUnavailable` when no set has ever been had, nor came in time.
   func key(_ id: String) async throws(AuthenticationFailure) -> VerifyingKey {
+    let left = Deadline.current?.remaining(at: MonotonicClock().now) ?? firstWaitMax
+    let patience = ContinuousClock.now + min(left, firstWaitMax)
     while true {
       switch nextStep(for: id) {
       case .use(let key): return key
+      case .refuse(.keysUnavailable) where ContinuousClock.now < patience:
+        do {
+          try await Task.sleep(for: Self.firstRetryInterval)
+        } catch {
+          throw .keysUnavailable
+        }
       case .refuse(let failure): throw failure
       case .wait: await fetchInProgress()
       case .fetch:
@@ -116,7 +133,8 @@ final class UserKeySet: Sendable {
       finish(nil, nextFetch: nil)
       throw CancellationError()
     } catch {
-      finish(nil, nextFetch: now() + Self.retryInterval)
+      let hasKeys = state.withLock { $0.keys != nil }
+      finish(nil, nextFetch: now() + (hasKeys ? Self.retryInterval : Self.firstRetryInterval))
       throw error
     }
   }

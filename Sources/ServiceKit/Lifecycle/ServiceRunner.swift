@@ -112,7 +112,10 @@ struct ServiceRunner<Service: ShopService> {
     ).add(to: &routes)
     return Parts(
       context: context, service: service, routes: routes, readiness: readiness,
-      observer: ExchangeObserver(metrics: RequestMetrics(metrics), logger: logger),
+      observer: ExchangeObserver(
+        metrics: RequestMetrics(
+          metrics, routes: routes.entries.map { ($0.method.rawValue, $0.pattern) }),
+        logger: logger),
       userKeys: verifier.map(userKeyWorker),
       sequencer: Sequencer(database: database, signal: signal), instance: instance)
   }

@@ -1,60 +1,48 @@
 import Synchronization
 
-/// Rate, errors and duration of each route. The cells of a route are made when it is registered, so
-/// that counting a request is three additions and no look-up.
-///
-///     let metrics = requestMetrics.route(method: "GET", pattern: "/products/{id}")   // at start
-///     metrics.record(status: 200, duration: elapsed)                                 // per request
+/// Rate, errors and duration of each route. The cells of every route are made at the start, so that
+/// counting a request is one look-up and three additions, without a lock.
 package final class RequestMetrics: Sendable {
   private struct Key: Hashable {
     let method: String
     let pattern: String
   }
 
-  private let metrics: PrometheusMetrics
-  private let inFlight: GaugeCell
-  private let routes = Mutex<[Key: RouteMetrics]>([:])
-  /// Requests of no route: a stranger's paths must not become labels.
-  package let unmatched: RouteMetrics
+  private let routes: [Key: RouteMetrics]
+  /// Requests of no route: a stranger's paths and methods must not become labels.
+  private let unmatched: RouteMetrics
 
-  package init(_ metrics: PrometheusMetrics) {
-    self.metrics = metrics
-    inFlight = metrics.gauge("http_requests_in_flight", help: "Requests being answered.")
+  /// - Parameter routes: all that the service has, each once. HEAD is counted as the GET that answers it.
+  package init(_ metrics: PrometheusMetrics, routes: [(method: String, pattern: String)]) {
+    var cells: [Key: RouteMetrics] = [:]
+    for (method, pattern) in routes {
+      let route = RouteMetrics(metrics, method: method, pattern: pattern)
+      cells[Key(method: method, pattern: pattern)] = route
+      if method == "GET" { cells[Key(method: "HEAD", pattern: pattern)] = route }
+    }
+    self.routes = cells
     unmatched = RouteMetrics(metrics, method: "other", pattern: "unmatched")
   }
 
-  /// The cells of a route, the same for the same method and pattern.
-  package func route(method: String, pattern: String) -> RouteMetrics {
-    routes.withLock { routes in
-      let key = Key(method: method, pattern: pattern)
-      if let route = routes[key] { return route }
-      // Routes are the program's own; past the cap of labels they share one series.
-      let route = RouteMetrics(metrics, method: method, pattern: pattern)
-      routes[key] = route
-      return route
-    }
-  }
-
-  /// Counts a request by its route's pattern; nil is one that matched none. One look-up: prefer a
-  /// kept `RouteMetrics`.
+  /// Counts an answered request.
+  ///
+  /// - Parameters:
+  ///   - pattern: its route's; nil is one that matched none.
+  ///   - duration: from the whole request to the written answer.
   package func record(route pattern: String?, method: String, status: Int, duration: Duration) {
-    guard let pattern else { return unmatched.record(status: status, duration: duration) }
-    let known = routes.withLock { $0[Key(method: method, pattern: pattern)] }
+    let known = pattern.flatMap { routes[Key(method: method, pattern: $0)] }
     (known ?? unmatched).record(status: status, duration: duration)
   }
-
-  package func began() { inFlight.increment(by: 1) }
-  package func ended() { inFlight.decrement(by: 1) }
 }
 
 /// The cells of one route.
-package final class RouteMetrics: Sendable {
+private final class RouteMetrics: Sendable {
   private let duration: HistogramCell
   private let statuses: StatusCells
 
   init(_ metrics: PrometheusMetrics, method: String, pattern: String) {
     duration = metrics.histogram(
-      "http_request_duration_seconds", help: "Time from a request's head to its answer.",
+      "http_request_duration_seconds", help: "Time from a whole request to its answer.",
       labels: [("method", method), ("route", pattern)])
     statuses = StatusCells { status in
       metrics.counter(
@@ -63,7 +51,7 @@ package final class RouteMetrics: Sendable {
     }
   }
 
-  package func record(status: Int, duration: Duration) {
+  func record(status: Int, duration: Duration) {
     statuses.increment(status)
     self.duration.record(duration)
   }

@@ -21,6 +21,13 @@ enum ServiceMetrics {
       text.gauge(
         "db_waiters", help: "Transactions and writes that wait for a connection.",
         [([], Double(pool.waiting))])
+      let load = kit.load
+      text.gauge(
+        "http_requests_in_flight", help: "Requests being answered: at work, or waiting as asked.",
+        [
+          ([("kind", "working")], Double(load.working)),
+          ([("kind", "waiting")], Double(load.waiting)),
+        ])
       text.counter(
         "requests_shed_total", help: "Requests turned away because too many were under way.",
         [([], Double(kit.requestsShed))])

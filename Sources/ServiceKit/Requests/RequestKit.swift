@@ -34,6 +34,11 @@ package final class RequestKit: Sendable {
     self.logger = logger
   }
 
+  /// Requests under way now.
+  package var load: (working: Int, waiting: Int) {
+    (working.load(ordering: .relaxed), waiting.load(ordering: .relaxed))
+  }
+
   /// Requests turned away since the start.
   package var requestsShed: Int { shed.load(ordering: .relaxed) }
 
