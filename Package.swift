@@ -128,9 +128,10 @@ let package = Package(
     tests("HTTPMessagesTests", ["HTTPMessages"]),
     tests("JSONSyntaxTests", ["JSONSyntax"]),
     tests("EventLoopsTests", ["EventLoops"]),
-    tests("CoreHTTPTests", ["CoreHTTP", "HTTPMessages", "EventLoops"]),
+    tests("CoreHTTPTests", ["CoreHTTP", "HTTPMessages", "EventLoops", "TestSupport"]),
     tests(
-      "HTTPConformanceTests", ["CoreHTTP", "HTTPMessages", "EventLoops", "bench-server"]),
+      "HTTPConformanceTests",
+      ["CoreHTTP", "HTTPMessages", "EventLoops", "bench-server", "TestSupport"]),
     tests("PostgresTests", ["Postgres", "EventLoops", "TestSupport"]),
     tests("HTTPClientTests", ["HTTPClient", "HTTPMessages", "EventLoops", "TestSupport"]),
     tests("ConsulTests", ["Consul", "HTTPClient", "HTTPMessages", "EventLoops", "TestSupport"]),

@@ -2,6 +2,7 @@ import CoreHTTP
 import EventLoops
 import HTTPMessages
 import Synchronization
+import TestSupport
 import Testing
 
 /// The connection's rules of RFC 9112 sections 9.3 and 9.6, its limits and its timeouts.
@@ -110,7 +111,7 @@ import Testing
     try await withServer(limits: limits) { server in
       try await withClient(of: server) { client in
         try client.send("bad\r\n\r\n")
-        #expect(throws: TestClient.Failure.self) {
+        #expect(throws: LoopbackSocket.Failure.self) {
           for _ in 0..<1000 { try client.send([UInt8](repeating: 0, count: 100_000)) }
         }
       }

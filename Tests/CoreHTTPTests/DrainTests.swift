@@ -2,6 +2,7 @@ import CoreHTTP
 import EventLoops
 import HTTPMessages
 import Synchronization
+import TestSupport
 import Testing
 
 /// `HTTPServer.drain(within:)`.
@@ -38,7 +39,7 @@ import Testing
     await drained
     #expect(server.connectionCount == 0)
     #expect(try await busy == ["finished", "close", ""])
-    await #expect(throws: TestClient.Failure.self) { try await withClient(of: server) { _ in } }
+    await #expect(throws: LoopbackSocket.Failure.self) { try await withClient(of: server) { _ in } }
     group.stop()
   }
 
@@ -228,7 +229,7 @@ import Testing
                 #expect(try client.answer().body == "hello")
               }
               events.add("served")
-            } catch let failure as TestClient.Failure {
+            } catch let failure as LoopbackSocket.Failure {
               #expect(failure.call == "connect")
               isRefused = true
             }

@@ -1,13 +1,15 @@
 import Glibc
+import TestSupport
 
-/// A client of raw bytes on a blocking socket; every wait ends after 10 s.
+/// A client that takes answers apart; every wait ends after 10 s.
 final class TestClient: @unchecked Sendable {
   // @unchecked: a test uses it from one thread at a time.
 
-  struct Failure: Error {
-    let call: String
-    let code: Int32
-  }
+  /// The server ended the connection in order, and more was expected.
+  struct Ended: Error {}
+
+  /// What came as a chunk's size is none.
+  struct NoChunk: Error {}
 
   /// An answer taken apart.
   struct Answer: Sendable {
@@ -26,68 +28,18 @@ final class TestClient: @unchecked Sendable {
     case reset
   }
 
-  private let descriptor: Int32
+  private let socket: LoopbackSocket
   private var received: [UInt8] = []
-  private var isClosed = false
 
   init(port: UInt16) throws {
-    descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-    var limit = timeval(tv_sec: 10, tv_usec: 0)
-    let size = socklen_t(MemoryLayout<timeval>.size)
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
-    setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
-    var one: Int32 = 1
-    setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    let result = withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-      }
-    }
-    guard result == 0 else { throw Failure(call: "connect", code: errno) }
+    socket = try LoopbackSocket(port: port, patienceSeconds: 10)
   }
 
-  deinit {
-    if !isClosed { Glibc.close(descriptor) }
-  }
-
-  func send(_ text: String) throws {
-    try send(Array(text.utf8))
-  }
-
-  func send(_ bytes: [UInt8]) throws {
-    var sent = 0
-    while sent < bytes.count {
-      let count = bytes[sent...].withUnsafeBytes {
-        Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-      }
-      guard count > 0 else { throw Failure(call: "send", code: errno) }
-      sent += count
-    }
-  }
-
-  /// Ends the sending side; the other stays open.
-  func finishSending() {
-    shutdown(descriptor, Int32(SHUT_WR))
-  }
-
-  /// Closes so that the server sees a reset.
-  func reset() {
-    var option = linger(l_onoff: 1, l_linger: 0)
-    setsockopt(
-      descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
-    Glibc.close(descriptor)
-    isClosed = true
-  }
-
-  /// Makes the receive buffer small, so that the server soon finds it full.
-  func limitReceiving(to bytes: Int32) {
-    var bytes = bytes
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &bytes, 4)
-  }
+  func send(_ text: String) throws { try send(Array(text.utf8)) }
+  func send(_ bytes: [UInt8]) throws { try socket.send(bytes) }
+  func finishSending() { socket.finishSending() }
+  func reset() { socket.reset() }
+  func limitReceiving(to bytes: Int32) { socket.limitReceiving(to: bytes) }
 
   /// The next answer, an interim one included.
   func answer(toHead: Bool = false) throws -> Answer {
@@ -110,7 +62,7 @@ final class TestClient: @unchecked Sendable {
     var body: [UInt8] = []
     while true {
       let length = Int(try line(), radix: 16) ?? -1
-      guard length >= 0 else { throw Failure(call: "chunk", code: 0) }
+      guard length >= 0 else { throw NoChunk() }
       while received.count < length + 2 { try receive() }
       body += received[..<length]
       received.removeFirst(length + 2)
@@ -153,20 +105,23 @@ final class TestClient: @unchecked Sendable {
 
   /// Whatever still comes, up to the end of the connection.
   func rest() throws -> (text: String, end: End) {
-    do {
-      while true { try receive() }
-    } catch let failure as Failure where failure.call == "recv" && failure.code != EAGAIN {
-      let text = String(decoding: received, as: UTF8.self)
-      received = []
-      return (text, failure.code == 0 ? .orderly : .reset)
+    var end: End?
+    while end == nil {
+      do {
+        try receive()
+      } catch is Ended {
+        end = .orderly
+      } catch let failure as LoopbackSocket.Failure where failure.code == ECONNRESET {
+        end = .reset
+      }
     }
+    defer { received = [] }
+    return (String(decoding: received, as: UTF8.self), end!)
   }
 
   private func receive() throws {
-    var buffer = [UInt8](repeating: 0, count: 65536)
-    errno = 0
-    let count = recv(descriptor, &buffer, buffer.count, 0)
-    guard count > 0 else { throw Failure(call: "recv", code: count == 0 ? 0 : errno) }
-    received += buffer[..<count]
+    let bytes = try socket.receive()
+    if bytes.isEmpty { throw Ended() }
+    received += bytes
   }
 }

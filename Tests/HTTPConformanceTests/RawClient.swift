@@ -1,6 +1,7 @@
 import Glibc
+import TestSupport
 
-/// A client of raw bytes on a blocking socket of the loopback. No wait lasts longer than 20 s.
+/// A client of raw bytes. No wait lasts longer than 20 s.
 final class RawClient {
   /// How the server ended the connection.
   enum End: Equatable {
@@ -8,59 +9,28 @@ final class RawClient {
     case reset
   }
 
-  private let descriptor: Int32
+  private let socket: LoopbackSocket
   private var received: [UInt8] = []
   private(set) var end: End?
 
   init(port: UInt16) throws {
-    descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-    var limit = timeval(tv_sec: 20, tv_usec: 0)
-    let size = socklen_t(MemoryLayout<timeval>.size)
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
-    setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
-    var one: Int32 = 1
-    setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    let result = withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-      }
-    }
-    guard result == 0 else { throw Mismatch("connect: errno \(errno)") }
-  }
-
-  deinit {
-    Glibc.close(descriptor)
+    socket = try LoopbackSocket(port: port, patienceSeconds: 20)
   }
 
   /// - Returns: whether the server took them all; it need not, once it has ended.
   @discardableResult
   func send(_ bytes: some Collection<UInt8>) -> Bool {
-    var rest = Array(bytes)[...]
-    while !rest.isEmpty {
-      let count = rest.withUnsafeBytes {
-        Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-      }
-      guard count > 0 else { return false }
-      rest = rest.dropFirst(count)
+    do {
+      try socket.send(bytes)
+      return true
+    } catch {
+      return false
     }
-    return true
   }
 
-  /// Ends the sending side; the other stays open.
-  func finishSending() {
-    shutdown(descriptor, Int32(SHUT_WR))
-  }
+  func finishSending() { socket.finishSending() }
 
-  /// Whether the server has sent something, or ended, by now.
-  var hasNews: Bool {
-    var byte: UInt8 = 0
-    let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
-    return count >= 0 || errno != EAGAIN
-  }
+  var hasNews: Bool { socket.hasNews }
 
   /// The next head, up to its empty line.
   func head() throws -> String {
@@ -98,14 +68,17 @@ final class RawClient {
   }
 
   private func receive() throws {
-    var buffer = [UInt8](repeating: 0, count: 65536)
-    let count = recv(descriptor, &buffer, buffer.count, 0)
-    guard count <= 0 else {
-      received += buffer[..<count]
-      return
+    do {
+      let bytes = try socket.receive()
+      guard bytes.isEmpty else {
+        received += bytes
+        return
+      }
+      end = .orderly
+    } catch let failure as LoopbackSocket.Failure {
+      guard failure.code == ECONNRESET else { throw Mismatch("\(failure)") }
+      end = .reset
     }
-    guard count == 0 || errno != EAGAIN else { throw Mismatch("the server is silent") }
-    end = count == 0 ? .orderly : .reset
     throw Mismatch(
       "the server ended (\(end == .reset ? "reset" : "in order")) behind "
         + String(latin1: received.prefix(200)).debugDescription)
