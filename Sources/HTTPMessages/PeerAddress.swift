@@ -31,6 +31,13 @@ package struct PeerAddress: Sendable {
   }
 }
 
+extension PeerAddress {
+  /// In the network's order: 4 of IPv4, 16 of IPv6.
+  package var bytes: [UInt8] {
+    withUnsafeBytes(of: words) { Array($0.prefix(isV6 ? 16 : 4)) }
+  }
+}
+
 extension PeerAddress: CustomStringConvertible {
   package var description: String {
     String(unsafeUninitializedCapacity: Int(INET6_ADDRSTRLEN)) { text in

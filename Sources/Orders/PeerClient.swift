@@ -37,10 +37,8 @@ extension CallOptions {
     attempt: Duration, attemptsMax: Int, to limit: Duration?
   ) -> CallOptions {
     var options = CallOptions.repeatable(attempt: attempt, attemptsMax: attemptsMax)
-    if let limit {
-      options.attemptTimeout = min(options.attemptTimeout, limit)
-      options.totalTimeout = min(options.totalTimeout, limit)
-    }
+    // Only the total: an attempt that this client's impatience ends says nothing about the peer.
+    if let limit { options.totalTimeout = min(options.totalTimeout, limit) }
     return options
   }
 }

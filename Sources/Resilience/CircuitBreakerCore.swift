@@ -26,6 +26,7 @@ struct CircuitBreakerCore: Sendable {
   private var window: OutcomeWindow
   private var trial: HalfOpenTrial
   private var consecutiveFailures = 0
+  private var openedAt: Int64 = 0
   private var openUntil: Int64 = 0
   private var reopenings = 0
   /// Until when the upstream asked to be left alone, by a 503 with Retry-After.
@@ -124,6 +125,7 @@ struct CircuitBreakerCore: Sendable {
     }
     return CircuitBreaker.Metrics(
       state: state, epoch: epoch,
+      openedAt: isBroken ? MonotonicInstant(nanoseconds: openedAt) : nil,
       openUntil: state == .open ? MonotonicInstant(nanoseconds: openUntil) : nil,
       recorded: counts.recorded, failed: counts.failed, slow: counts.slow,
       consecutiveFailures: consecutiveFailures, failureRate: rate(counts.failed),
@@ -133,6 +135,13 @@ struct CircuitBreakerCore: Sendable {
   /// Lets the journal be read and emptied by the breaker.
   mutating func withJournal<Value>(_ body: (inout CircuitBreakerJournal) -> Value) -> Value {
     body(&journal)
+  }
+
+  private var isBroken: Bool {
+    switch state {
+    case .open, .halfOpen, .forcedOpen: true
+    case .closed, .disabled, .metricsOnly: false
+    }
   }
 
   // MARK: - Closed
@@ -205,6 +214,7 @@ struct CircuitBreakerCore: Sendable {
     epoch += 1
     wasExceeded = false
     if target != .halfOpen && target != .open { reopenings = 0 }
+    if target == .open || target == .forcedOpen { openedAt = now }
     switch target {
     case .open:
       let wait = rules.jittered(rules.wait(reopenings: reopenings), random)

@@ -4,6 +4,8 @@ extension CircuitBreaker {
     package var state: State
     /// Grows by one with every transition.
     package var epoch: UInt64
+    /// When an open circuit, forced or not, or one on trial was last opened.
+    package var openedAt: MonotonicInstant?
     /// When an open circuit will let a call through.
     package var openUntil: MonotonicInstant?
     /// Results in the current window, or of the current trial when half open.

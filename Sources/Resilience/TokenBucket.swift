@@ -2,7 +2,7 @@
 /// is rounded away between two takings.
 package struct TokenBucket: Sendable {
   /// Nanoseconds of credit that one token costs.
-  let cost: Int64
+  package let cost: Int64
   private let creditMax: Int64
   private var credit: Int64
   private var updated: MonotonicInstant
@@ -29,6 +29,12 @@ package struct TokenBucket: Sendable {
     guard credit >= needed else { return .nanoseconds(needed - credit) }
     credit -= cost
     return nil
+  }
+
+  /// Whole tokens that are there.
+  package mutating func remaining(at now: MonotonicInstant) -> Int {
+    refill(at: now)
+    return Int(credit / cost)
   }
 
   private mutating func refill(at now: MonotonicInstant) {

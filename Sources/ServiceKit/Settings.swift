@@ -47,17 +47,13 @@ package struct Settings: Sendable {
   package let logLevel: Logger.Level
   /// METRICS_TOKEN: what `GET /metrics` asks for; always there in production.
   package let metricsToken: String?
-  /// OTEL_EXPORTER_OTLP_ENDPOINT; nil keeps traces in the process.
-  package let traceEndpoint: String?
   /// FAULTS_ENABLED: never true in production.
   package let faultsEnabled: Bool
 
-  /// RATE_LIMIT_PER_S for each caller; 0 is off.
+  /// RATE_LIMIT_PER_S for each client, and twice as many at once; 0 is off.
   package let rateLimitPerSecond: Int
-  /// TRUSTED_PROXIES: addresses whose X-Forwarded-For counts.
-  package let trustedProxies: [String]
-  /// CORS_ORIGINS: exact origins.
-  package let corsOrigins: [String]
+  /// TRUSTED_PROXIES: whose X-Forwarded-For counts.
+  package let trustedProxies: TrustedProxies
 
   private let variables: [String: String]
   private let secretKeys: Set<String>
@@ -101,14 +97,14 @@ package struct Settings: Sendable {
 
     logLevel = reader.choice("LOG_LEVEL", default: .info)
     metricsToken = reader.text("METRICS_TOKEN")
-    traceEndpoint = reader.parsed(
-      "OTEL_EXPORTER_OTLP_ENDPOINT", expected: "an http or https URL", parse: httpURL(of:))
     faultsEnabled = reader.flag("FAULTS_ENABLED", default: false)
 
     rateLimitPerSecond = reader.integer(
       "RATE_LIMIT_PER_S", default: environment == .production ? 50 : 0, in: 0...1_000_000)
-    trustedProxies = reader.list("TRUSTED_PROXIES")
-    corsOrigins = reader.list("CORS_ORIGINS")
+    trustedProxies =
+      reader.parsed(
+        "TRUSTED_PROXIES", expected: "addresses or networks (10.0.0.0/8), separated by commas",
+        parse: TrustedProxies.init) ?? TrustedProxies()
 
     requireKeys(of: purpose, &reader)
     if environment == .production {
@@ -207,11 +203,4 @@ private func peers(of text: String) -> [String: [Settings.Peer]]? {
       Settings.Peer(host: String(sides[1][..<colon]), port: port))
   }
   return peers
-}
-
-private func httpURL(of text: String) -> String? {
-  guard let url = URL(string: text), url.scheme == "http" || url.scheme == "https",
-    url.host?.isEmpty == false
-  else { return nil }
-  return text
 }

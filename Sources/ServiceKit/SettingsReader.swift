@@ -105,11 +105,6 @@ package struct SettingsReader {
     parsed(key, expected: "a duration such as 15s, 500ms or 2m", parse: duration(of:)) ?? `default`
   }
 
-  /// Comma-separated texts, trimmed; empty when absent.
-  package mutating func list(_ key: String) -> [String] {
-    text(key)?.split(separator: ",").map { $0.trimmingSpaces() }.filter { !$0.isEmpty } ?? []
-  }
-
   /// What `parse` makes of the text; nil when absent or, with a fault noted, when it returns nil.
   package mutating func parsed<Value>(
     _ key: String, expected: String, parse: (String) -> Value?

@@ -177,6 +177,7 @@ struct CircuitBreakerTests {
     let breaker = try opened()
     for seconds in [5, 10, 10] {
       #expect(breaker.snapshot.openUntil == clock.now + .seconds(seconds))
+      #expect(breaker.snapshot.openedAt == clock.now)
       clock.advance(by: .seconds(seconds))
       try fail(breaker, 2)
       #expect(breaker.state == .open)

@@ -183,6 +183,44 @@ struct FeedConsumerTests {
     #expect(try await bench.effects() == ["1", "2", "again 2", "3"])
   }
 
+  @Test("a reset takes the offset from whoever reads, back to where it was told and no further on")
+  func reset() async throws {
+    let bench = try await KitBench()
+    try await publish(["1", "2"], in: bench)
+    let consumer = consumer(bench)
+    var place = try #require(try await consumer.takeLease())
+    #expect(try await consumer.advance(&place))
+    func reset(_ source: String, to position: Int64) async throws -> ConsumerReset.Place {
+      try await bench.database.transaction {
+        try await ConsumerReset(position: position).apply(to: source, in: $0)
+      }
+    }
+    await #expect(throws: NotFound.self) { try await reset("other", to: 0) }
+    await #expect(throws: ValidationFailure.self) { try await reset("kit", to: 3) }
+    #expect(try await reset("kit", to: 1).highPosition == 2)
+    try await publish(["3"], in: bench)
+    #expect(try await consumer.advance(&place) == false)
+    place = try #require(try await consumer.takeLease())
+    #expect(try await consumer.advance(&place))
+    #expect(try await bench.effects() == ["1", "2", "again 2", "3"])
+  }
+
+  @Test("how far a consumer is behind is known while it reads")
+  func lag() async throws {
+    let bench = try await KitBench()
+    try await publish((1...150).map { "\($0)" }, in: bench)
+    let lags = ConsumerLags()
+    let consumer = FeedConsumer(
+      source: "kit", types: ["thing.made"], upstream: Feed(bench), database: bench.database,
+      logger: KitBench.logger, lags: lags
+    ) { _, _ in }
+    var place = try #require(try await consumer.takeLease())
+    #expect(try await consumer.advance(&place))
+    #expect(lags.all == ["kit": 50])
+    #expect(try await consumer.advance(&place))
+    #expect(lags.all == ["kit": 0])
+  }
+
   @Test("a feed that does not answer as it should moves nothing")
   func badAnswers() async throws {
     let bench = try await KitBench()

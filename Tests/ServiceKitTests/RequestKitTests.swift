@@ -56,7 +56,7 @@ struct RequestKitTests {
   func waiting() async throws {
     let waiting = Mutex<[CheckedContinuation<Void, Never>]>([])
     let router = try router {
-      $0.get("/waits", access: .optional) { _ in
+      $0.get("/waits", access: .optional, load: .waitingIfAsked) { _ in
         await withCheckedContinuation { gate in waiting.withLock { $0.append(gate) } }
         return .noContent
       }
@@ -73,6 +73,79 @@ struct RequestKitTests {
       for gate in waiting.withLock({ $0 }) { gate.resume() }
       for try await status in group { #expect(status == 204) }
     }
+  }
+
+  @Test("no request is taken for one that waits because its client says so")
+  func pretendedWait() async throws {
+    let gates = Mutex<[CheckedContinuation<Void, Never>]>([])
+    let router = try router {
+      $0.get("/works", access: .anyone) { _ in
+        await withCheckedContinuation { gate in gates.withLock { $0.append(gate) } }
+        return .noContent
+      }
+      $0.get("/health", access: .anyone, load: .exempt) { _ in .noContent }
+    }
+    try await withThrowingTaskGroup(of: Int.self) { group in
+      for _ in 0..<RequestKit.requestsMax {
+        group.addTask {
+          try await router.send(.get, "/works", fields: [.prefer: "wait=10"]).status.code
+        }
+      }
+      while gates.withLock(\.count) < RequestKit.requestsMax { await Task.yield() }
+      let shed = try await router.send(.get, "/works", fields: [.prefer: "wait=10"])
+      #expect(shed.status.code == 503 && shed.fields[.retryAfter] == "1")
+      #expect(try await router.send(.get, "/health").status.code == 204)
+      for gate in gates.withLock({ $0 }) { gate.resume() }
+      for try await status in group { #expect(status == 204) }
+    }
+  }
+
+  @Test("a key made for a client is told whatever the answer, and is the one that was used")
+  func madeKey() async throws {
+    struct Lost: Error {}
+    let used = Mutex<[String?]>([])
+    let router = try router {
+      $0.post("/good", access: .anyone, key: .optional) { call in
+        used.withLock { $0.append(call.idempotencyKey) }
+        return .noContent
+      }
+      $0.post("/lost", access: .anyone, key: .optional) { call in
+        used.withLock { $0.append(call.idempotencyKey) }
+        throw Lost()
+      }
+      $0.post("/none", access: .anyone) { _ in .noContent }
+    }
+    let good = try await router.send(.post, "/good")
+    let lost = try await router.send(.post, "/lost")
+    #expect(lost.status.code == 500)
+    let told = [good, lost].map { $0.fields[.idempotencyKey] }
+    #expect(told.allSatisfy { $0.flatMap { UUID128($0) } != nil })
+    #expect(used.withLock { $0 } == told)
+    let given = try await router.send(
+      .post, "/lost", fields: [.idempotencyKey: "a-key-of-the-clients"])
+    #expect(given.fields[.idempotencyKey] == nil)
+    #expect(used.withLock { $0.last } == "a-key-of-the-clients")
+    #expect(try await router.send(.post, "/none").fields[.idempotencyKey] == nil)
+  }
+
+  @Test("a handler is cancelled when its caller's time is over; without one it is not")
+  func callersTime() async throws {
+    let wasCancelled = Atomic(false)
+    let router = try router {
+      $0.get("/slow", access: .anyone) { _ in
+        do {
+          try await Task.sleep(for: .seconds(60))
+        } catch {
+          wasCancelled.store(true, ordering: .relaxed)
+          throw error
+        }
+        return .noContent
+      }
+    }
+    let response = try await router.send(.get, "/slow", fields: [.requestTimeout: "20"])
+    #expect(response.problemKind == .deadlineExceeded)
+    let isCancelled = wasCancelled.load(ordering: .relaxed)
+    #expect(isCancelled)
   }
 
   @Test("a streamed body belongs to its request, and outlives the request's deadline")

@@ -1,3 +1,4 @@
+import HTTPMessages
 import Logging
 import ServiceKit
 import Testing
@@ -49,8 +50,8 @@ struct SettingsTests {
       "HTTP_HOST": "0.0.0.0", "HTTP_PORT": "9000", "LOG_LEVEL": "debug", "DB_PREPARED": "off",
       "DISCOVERY": "static", "EVENT_LOOPS": "4", "SHUTDOWN_GRACE": "500ms",
       "STATIC_PEERS": "product-service=127.0.0.1:8081, user-service=::1:8083,user-service=b:1",
-      "CONSUL_HTTP_ADDR": "127.0.0.1:8500", "TRUSTED_PROXIES": "10.0.0.1, 10.0.0.2",
-      "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318", "SMTP_URL": "",
+      "CONSUL_HTTP_ADDR": "127.0.0.1:8500", "TRUSTED_PROXIES": "10.0.0.1, 10.1.0.0/16",
+      "SMTP_URL": "",
     ])
     #expect(settings.advertisedHost == nil)
     #expect(settings.port == 9000)
@@ -62,7 +63,9 @@ struct SettingsTests {
     #expect(settings.staticPeers["user-service"]?.count == 2)
     #expect(settings.staticPeers["user-service"]?.first == .init(host: "::1", port: 8083))
     #expect(settings.consulEnvironment == ["CONSUL_HTTP_ADDR": "127.0.0.1:8500"])
-    #expect(settings.trustedProxies == ["10.0.0.1", "10.0.0.2"])
+    var forwarded = HTTPRequest(.get, "/", fields: ["X-Forwarded-For": "192.0.2.7"])
+    forwarded.peer = PeerAddress("10.1.2.3")
+    #expect(settings.trustedProxies.client(of: forwarded)?.description == "192.0.2.7")
     #expect(settings.text("SMTP_URL") == nil)
   }
 
@@ -71,7 +74,7 @@ struct SettingsTests {
     let environment = [
       "HTTP_PORT": "80x", "LOG_LEVEL": "loud", "DISCOVERY": "magic", "EVENT_LOOPS": "-1",
       "DB_PREPARED": "maybe", "SHUTDOWN_GRACE": "soon", "STATIC_PEERS": "product-service",
-      "OTEL_EXPORTER_OTLP_ENDPOINT": "4318", "DATABASE_URL": "mysql://root:hunter2@db/shop",
+      "TRUSTED_PROXIES": "10.0.0.0/33", "DATABASE_URL": "mysql://root:hunter2@db/shop",
     ]
     do {
       _ = try Settings(environment: environment, portDefault: 8082)

@@ -33,6 +33,12 @@ struct EventFeed: Sendable {
     while true {
       let seen = signal.count(.numbered)
       let slice = try await read(after: after, limit: limit, types: types)
+      guard after <= slice.head else {
+        // The feed was begun anew (`seed --reset`): what is numbered now would never reach this reader.
+        throw Problem(
+          .gone, "The feed ends at position \(slice.head); it was begun anew.",
+          members: ["headPosition": .number(slice.head)])
+      }
       let left = ContinuousClock.now.duration(to: end)
       let isDraining = signal.isDraining.load(ordering: .relaxed)
       if !slice.events.isEmpty || left <= .zero || isDraining || Task.isCancelled {

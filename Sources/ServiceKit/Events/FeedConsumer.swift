@@ -42,6 +42,7 @@ package struct FeedConsumer: Sendable {
   let upstream: any Upstream
   let database: Database
   let logger: Logger
+  let lags: ConsumerLags
   let apply: Apply
 
   /// - Parameters:
@@ -50,13 +51,14 @@ package struct FeedConsumer: Sendable {
   ///   - apply: the effect; no remote calls, since it runs inside the transaction.
   package init(
     source: String, types: [String], upstream: any Upstream, database: Database, logger: Logger,
-    apply: @escaping Apply
+    lags: ConsumerLags = ConsumerLags(), apply: @escaping Apply
   ) {
     self.source = source
     self.types = types
     self.upstream = upstream
     self.database = database
     self.logger = logger
+    self.lags = lags
     self.apply = apply
   }
 
@@ -73,9 +75,11 @@ package struct FeedConsumer: Sendable {
       do {
         while !Task.isCancelled, try await advance(&place) {}
       } catch {
+        lags.note(nil, of: source)
         await giveBackLease(place)
         throw error
       }
+      lags.note(nil, of: source)
       await giveBackLease(place)
     }
   }
@@ -135,6 +139,9 @@ package struct FeedConsumer: Sendable {
       let next = reply.fields[EventFeed.nextPosition].flatMap({ Int64($0) })
     else {
       throw Problem(.dependencyUnavailable, "\(source)'s feed answered \(reply.status.code).")
+    }
+    if let head = reply.fields[EventFeed.headPosition].flatMap({ Int64($0) }) {
+      lags.note(max(0, head - next), of: source)
     }
     let events = try Self.events(in: reply.body, seenUpTo: place.highPosition)
     if events.isEmpty, next == place.position { return try await renewLease(place) }

@@ -2,7 +2,7 @@ package import Postgres
 
 /// A rule about the data that no order of events may break, and the query that finds what breaks it.
 package struct Invariant: Sendable {
-  /// As in the contract: `I1`.
+  /// As in the contract: `I1`; a word for a rule that is the service's own.
   package let id: String
   package let title: String
   /// Selects one text for each violation.

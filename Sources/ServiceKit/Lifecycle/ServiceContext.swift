@@ -12,6 +12,7 @@ package struct ServiceContext: Sendable {
   package let secrets: ServiceSecrets
   package let outbox: Outbox
   package let peers: Peers
+  let consumerLags = ConsumerLags()
 
   package init(
     identity: ServiceIdentity, settings: Settings, group: EventLoopGroup, database: Database,
@@ -38,7 +39,7 @@ package struct ServiceContext: Sendable {
   ) -> Worker {
     FeedConsumer(
       source: source, types: types, upstream: upstream(source), database: database,
-      logger: logger, apply: apply
+      logger: logger, lags: consumerLags, apply: apply
     ).worker
   }
 }

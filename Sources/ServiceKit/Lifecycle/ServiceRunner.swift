@@ -12,6 +12,9 @@ import SharedKernel
 struct ServiceRunner<Service: ShopService> {
   let settings: Settings
 
+  /// From SIGTERM to the end, whatever waits; then what is left is cancelled.
+  private static var shutdownTimeMax: Duration { .seconds(20) }
+
   /// What a service consists of, before anything of it runs.
   struct Parts {
     let context: ServiceContext
@@ -21,6 +24,7 @@ struct ServiceRunner<Service: ShopService> {
     let observer: ExchangeObserver
     let userKeys: Worker?
     let sequencer: Sequencer
+    let stored: StoredGauges
     let instance: String
   }
 
@@ -46,25 +50,28 @@ struct ServiceRunner<Service: ShopService> {
       parts.context.peers.workers + parts.service.workers + [
         Worker("sequencer") { try await parts.sequencer.run() },
         Worker("key-purge") { try await purgeKeys(parts.context.database) },
+        parts.stored.worker,
       ] + (parts.userKeys.map { [$0] } ?? [])
     // Ended in reverse order: leave discovery, drain the server, stop the workers, close the pools.
-    let group = ServiceGroup(
-      configuration: .init(
-        services: [
-          .init(service: DatabaseStage(database: parts.context.database)),
-          .init(
-            service: WorkerStage(workers: workers, loops: parts.context.group, logger: logger)),
-          .init(
-            service: ServerStage(
-              server: server, signal: parts.sequencer.signal, grace: settings.shutdownGrace)),
-          .init(
-            service: DiscoveryStage(
-              peers: parts.context.peers, readiness: parts.readiness, port: server.port,
-              instance: parts.instance)),
-        ],
-        gracefulShutdownSignals: [.sigterm, .sigint],
-        logger: logger))
-    try await group.run()
+    var configuration = ServiceGroupConfiguration(
+      services: [
+        .init(service: DatabaseStage(database: parts.context.database)),
+        .init(
+          service: WorkerStage(workers: workers, loops: parts.context.group, logger: logger)),
+        .init(
+          service: ServerStage(
+            server: server, signal: parts.sequencer.signal, grace: settings.shutdownGrace)),
+        .init(
+          service: DiscoveryStage(
+            peers: parts.context.peers, readiness: parts.readiness, port: server.port,
+            instance: parts.instance)),
+      ],
+      gracefulShutdownSignals: [.sigterm, .sigint],
+      logger: logger)
+    configuration.maximumGracefulShutdownDuration = Self.shutdownTimeMax
+    let secondSignal = SecondSignal()
+    try await ServiceGroup(configuration: configuration).run()
+    _ = consume secondSignal
     logger.notice("stopped")
   }
 
@@ -98,8 +105,14 @@ struct ServiceRunner<Service: ShopService> {
     let verifier = keys.map { self.verifier(keys: $0, service, peers) }
     let kit = RequestKit(
       storage: RequestStorage(database: database, fingerprint: { secrets.fingerprint($0) }),
-      authenticate: authenticator(verifier), logger: logger)
-    let metrics = ServiceMetrics.make(peers: peers, database: database, kit: kit)
+      authenticate: authenticator(verifier),
+      rates: settings.rateLimitPerSecond == 0
+        ? nil
+        : RequestRates(
+          perSecond: settings.rateLimitPerSecond, burst: settings.rateLimitPerSecond * 2),
+      proxies: settings.trustedProxies, logger: logger)
+    let stored = StoredGauges(StoredGauge.common + service.gauges, in: database)
+    let metrics = ServiceMetrics.make(context, kit: kit, stored: stored)
     let instance = settings.text("INSTANCE_ID") ?? UUID128.v7().description
     var routes = Routes(kit: kit)
     service.addRoutes(to: &routes)
@@ -107,7 +120,7 @@ struct ServiceRunner<Service: ShopService> {
       identity: identity, commit: settings.text("SHOP_COMMIT") ?? "unknown", instance: instance,
       startedAt: .now(), readiness: readiness, metrics: metrics,
       metricsToken: settings.metricsToken, openAPI: Service.openAPI, peers: peers,
-      database: database, invariants: service.invariants,
+      database: database, invariants: feedInvariants + service.invariants,
       feed: EventFeed(source: identity.short, database: database, signal: signal)
     ).add(to: &routes)
     return Parts(
@@ -117,7 +130,7 @@ struct ServiceRunner<Service: ShopService> {
           metrics, routes: routes.entries.map { ($0.method.rawValue, $0.pattern) }),
         logger: logger),
       userKeys: verifier.map(userKeyWorker),
-      sequencer: Sequencer(database: database, signal: signal), instance: instance)
+      sequencer: Sequencer(database: database, signal: signal), stored: stored, instance: instance)
   }
 
   private func verifier(keys: ServiceKeys, _ service: Service, _ peers: Peers) -> TokenVerifier {

@@ -21,6 +21,9 @@ package protocol ShopService: Sendable {
   /// What must hold in the service's own schema at all times.
   var invariants: [Invariant] { get }
 
+  /// What `GET /metrics` tells of the service's own tables.
+  var gauges: [StoredGauge] { get }
+
   /// The keys that sign users' tokens, as a JWKS document; nil where they are asked of the user
   /// service.
   var userKeySet: (@Sendable () async throws -> [UInt8])? { get }
@@ -39,6 +42,7 @@ package protocol ShopService: Sendable {
 extension ShopService {
   package var workers: [Worker] { [] }
   package var invariants: [Invariant] { [] }
+  package var gauges: [StoredGauge] { [] }
   package var userKeySet: (@Sendable () async throws -> [UInt8])? { nil }
   package static func migrateFurther(_ settings: Settings) async throws -> [String] { [] }
   package static func seed(_ database: Database) async throws {}

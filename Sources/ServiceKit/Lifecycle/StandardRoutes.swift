@@ -26,7 +26,7 @@ struct StandardRoutes {
     addHealth(&routes)
     addAdministration(&routes)
     let feed = feed
-    routes.get("/internal/events", access: .services(Self.feedReaders)) {
+    routes.get("/internal/events", access: .services(Self.feedReaders), load: .waiting) {
       try await feed.answer($0)
     }
   }
@@ -49,8 +49,8 @@ struct StandardRoutes {
       service: identity.name, version: Build.version, commit: commit, instance: instance,
       startedAt: startedAt)
     let openAPI = openAPI
-    routes.get("/", access: .anyone) { _ in try .json(face) }
-    routes.get("/info", access: .anyone) { _ in try .json(info) }
+    routes.get("/", access: .anyone, load: .exempt) { _ in try .json(face) }
+    routes.get("/info", access: .anyone, load: .exempt) { _ in try .json(info) }
     routes.get("/openapi.yaml", access: .anyone) { _ in
       HTTPResponse(.ok, fields: [.contentType: "application/yaml"], body: openAPI)
     }
@@ -64,17 +64,17 @@ struct StandardRoutes {
     let readiness = readiness
     let metrics = metrics
     let token = metricsToken
-    routes.get("/health/live", access: .anyone) { _ in
+    routes.get("/health/live", access: .anyone, load: .exempt) { _ in
       try .json(Health(status: "live", checks: []))
     }
-    routes.get("/health/ready", access: .anyone) { _ in
+    routes.get("/health/ready", access: .anyone, load: .exempt) { _ in
       let checks = await readiness.checks()
       let isReady = checks.allSatisfy(\.ok)
       return try .json(
         Health(status: isReady ? "ready" : "not ready", checks: checks),
         status: isReady ? .ok : HTTPStatus(503))
     }
-    routes.get("/metrics", access: .anyone) { call in
+    routes.get("/metrics", access: .anyone, load: .exempt) { call in
       if let token {
         let shown = call.request.fields[.authorization].flatMap(bearerToken(of:)) ?? ""
         guard equalInConstantTime(shown, token) else {
@@ -96,6 +96,13 @@ struct StandardRoutes {
     }
     routes.post("/admin/circuit-breakers/{target}/open", access: .admin) { call in
       try .json(peers.order(.forcedOpen, of: call.parameter("target")))
+    }
+    routes.post("/admin/consumers/{source}/reset", access: .admin, key: .required) { call in
+      let reset: ConsumerReset = try call.json()
+      let source: String = try call.parameter("source")
+      return try await call.idempotently { work in
+        try .json(try await reset.apply(to: source, in: work.transaction), status: .accepted)
+      }
     }
     routes.get("/admin/discovery", access: .admin) { _ in try .json(peers.discovery()) }
     routes.get("/admin/invariants", access: .admin) { _ in

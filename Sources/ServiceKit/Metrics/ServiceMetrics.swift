@@ -2,12 +2,20 @@ import Metrics
 import Postgres
 import Resilience
 
-/// What every service measures besides its requests: breakers, retries, the pool, the process.
+/// What every service measures besides its requests: breakers, retries, feeds, the pool, the process.
 enum ServiceMetrics {
-  static func make(peers: Peers, database: Database, kit: RequestKit) -> PrometheusMetrics {
+  static func make(
+    _ context: ServiceContext, kit: RequestKit, stored: StoredGauges
+  ) -> PrometheusMetrics {
     let metrics = PrometheusMetrics()
     metrics.collectProcess()
-    metrics.collect { text in
+    metrics.collect { stored.write(into: &$0) }
+    metrics.collect { [lags = context.consumerLags] text in
+      text.gauge(
+        "consumer_lag", help: "Positions between this consumer and the head of a feed it reads.",
+        lags.all.map { ([("source", $0.key)], Double($0.value)) })
+    }
+    metrics.collect { [database = context.database] text in
       let pool = database.statistics
       text.gauge(
         "db_connections", help: "Open connections to the database.",
@@ -32,11 +40,11 @@ enum ServiceMetrics {
         "requests_shed_total", help: "Requests turned away because too many were under way.",
         [([], Double(kit.requestsShed))])
     }
-    metrics.collect { [registry = peers.registry] text in
-      breakers(registry, into: &text)
+    metrics.collect { [peers = context.peers] text in
+      breakers(peers.namedBreakers.map { ($0.target, $0.breaker.snapshot) }, into: &text)
       text.counter(
         "resilience4j_retry_calls_total", help: "Logical calls by how they ended.",
-        registry.retries.flatMap { retry -> [(labels: [(String, String)], value: Double)] in
+        peers.registry.retries.flatMap { retry -> [(labels: [(String, String)], value: Double)] in
           let totals = retry.totals
           return [
             ("successful_without_retry", totals.successfulWithoutRetry),
@@ -49,8 +57,9 @@ enum ServiceMetrics {
     return metrics
   }
 
-  private static func breakers(_ registry: ResilienceRegistry, into text: inout PrometheusText) {
-    let snapshots = registry.circuitBreakers.map { ($0.name, $0.snapshot) }
+  private static func breakers(
+    _ snapshots: [(String, CircuitBreaker.Metrics)], into text: inout PrometheusText
+  ) {
     text.gauge(
       "resilience4j_circuitbreaker_state", help: "1 for the state that the breaker is in.",
       snapshots.flatMap { name, snapshot in

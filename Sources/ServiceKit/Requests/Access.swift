@@ -51,3 +51,14 @@ package enum KeyRule: Sendable {
   /// Absent is refused.
   case required
 }
+
+/// Against which limit a route's requests are counted while they are under way.
+package enum LoadRule: Sendable {
+  /// Against none: health and metrics are never turned away.
+  case exempt
+  case working
+  /// Against that of requests that wait for somebody else, and cost little more than their connection.
+  case waiting
+  /// As `waiting` if the client says `Prefer: wait`, else as `working`.
+  case waitingIfAsked
+}

@@ -74,6 +74,9 @@ package struct Call: Sendable {
 
   package var principal: String { caller.principal }
 
+  /// The client's address, as far as it is known; see `TrustedProxies`.
+  package var clientAddress: PeerAddress? { kit.proxies.client(of: request) }
+
   /// `X-Access-Token`: what a guest shows instead of signing in.
   package var accessToken: String? { request.fields["X-Access-Token"] }
 

@@ -1,4 +1,5 @@
 import CoreHTTP
+import EventLoops
 import HTTPMessages
 package import Logging
 import Resilience
@@ -19,6 +20,8 @@ package final class RequestKit: Sendable {
   package typealias Authenticate = @Sendable (_ token: String) async throws -> Caller
 
   let storage: RequestStorage
+  let proxies: TrustedProxies
+  private let rates: RequestRates?
   private let authenticate: Authenticate
   private let logger: Logger
   private let working = Atomic<Int>(0)
@@ -26,10 +29,14 @@ package final class RequestKit: Sendable {
   private let shed = Atomic<Int>(0)
   private let compression = AnswerCompression()
 
+  /// - Parameter rates: nil lets every client make as many requests as it likes.
   package init(
-    storage: RequestStorage, authenticate: @escaping Authenticate, logger: Logger
+    storage: RequestStorage, authenticate: @escaping Authenticate, rates: RequestRates? = nil,
+    proxies: TrustedProxies = TrustedProxies(), logger: Logger
   ) {
     self.storage = storage
+    self.rates = rates
+    self.proxies = proxies
     self.authenticate = authenticate
     self.logger = logger
   }
@@ -44,30 +51,43 @@ package final class RequestKit: Sendable {
 
   func answer(
     _ request: HTTPRequest, _ parameters: PathParameters, _ rule: RouteRule,
-    _ handle: Routes.Handler
+    _ handle: @escaping Routes.Handler
   ) async -> HTTPResponse {
     let requestID = Self.requestID(of: request)
     let trace =
       request.fields[.traceparent].flatMap(TraceContext.init(traceparent:))?.child() ?? .root()
-    let timeout = Self.timeout(of: request)
+    let callersTime = Self.callersTime(of: request)
     let scope = RequestScope(requestID: requestID, trace: trace)
+    let madeKey = Self.madeKey(for: request, rule)
+    var allowance: RequestRates.Allowance?
     var response: HTTPResponse
     do {
-      guard timeout > .zero else {
-        throw Problem(.deadlineExceeded, "The caller's time was spent before work began.")
-      }
       let load = try enter(request, rule)
       defer { leave(load) }
-      let deadline = Deadline(after: timeout, from: MonotonicClock().now)
+      let deadline = Deadline(after: callersTime ?? Self.timeoutMax, from: MonotonicClock().now)
       response = try await RequestScope.$current.withValue(scope) {
         try await Deadline.$current.withValue(deadline) {
-          try await run(request, parameters, rule, requestID, handle)
+          let caller = try await caller(of: request, rule)
+          allowance = self.allowance(of: caller, request, rule)
+          if let wait = allowance?.wait {
+            throw Problem(.rateLimited, "Too many requests came from you.", retryAfter: wait)
+          }
+          return try await within(callersTime) {
+            try await handle(
+              Call(
+                request: request, parameters: parameters, pattern: rule.pattern, caller: caller,
+                requestID: requestID, idempotencyKey: try madeKey ?? Self.key(of: request, rule),
+                kit: self))
+          }
         }
       }
     } catch {
       response = problem(for: error, request, requestID)
     }
     response.fields[.requestID] = requestID
+    allowance?.tell(in: &response.fields)
+    // Whatever became of it, a client that sent no key repeats its request safely with this one.
+    if let madeKey { response.fields[.idempotencyKey] = madeKey }
     if response.fields[.cacheControl] == nil { response.fields[.cacheControl] = "no-store" }
     await compression.apply(to: &response, for: request)
     if let body = response.stream {
@@ -78,20 +98,6 @@ package final class RequestKit: Sendable {
       }
     }
     return response
-  }
-
-  private func run(
-    _ request: HTTPRequest, _ parameters: PathParameters, _ rule: RouteRule, _ requestID: String,
-    _ handle: Routes.Handler
-  ) async throws -> HTTPResponse {
-    let caller = try await caller(of: request, rule)
-    let (key, isMade) = try Self.idempotencyKey(of: request, rule)
-    let call = Call(
-      request: request, parameters: parameters, pattern: rule.pattern, caller: caller,
-      requestID: requestID, idempotencyKey: key, kit: self)
-    let response = try await handle(call)
-    // A client that sent no key can still repeat its request safely with the one made for it.
-    return isMade && key != nil ? response.adding(.idempotencyKey, key ?? "") : response
   }
 
   // MARK: Who, how often, how long
@@ -111,24 +117,34 @@ package final class RequestKit: Sendable {
     return caller
   }
 
-  /// As what a request is counted while it is under way.
-  private enum Load {
-    /// Health, metrics: never turned away.
-    case none
-    case working
-    /// It costs little more than its connection.
-    case waiting
+  /// Takes one of the client's tokens: of a user's wherever they come from, else of an address's.
+  ///
+  /// - Returns: nil where nothing is limited: services' calls, health and metrics.
+  private func allowance(
+    of caller: Caller, _ request: HTTPRequest, _ rule: RouteRule
+  ) -> RequestRates.Allowance? {
+    guard let rates, rule.load != .exempt else { return nil }
+    switch caller {
+    case .service: return nil
+    case .user: return rates.take(for: caller.principal)
+    case .anonymous:
+      return rates.take(for: proxies.client(of: request)?.description ?? "an unknown address")
+    }
   }
 
-  private func enter(_ request: HTTPRequest, _ rule: RouteRule) throws(Problem) -> Load {
-    if case .anyone = rule.access { return .none }
-    let waits =
-      rule.pattern == "/internal/events" || request.fields[.prefer]?.contains("wait") == true
-    let load = waits ? Load.waiting : .working
+  /// - Returns: as what the request is counted while it is under way.
+  private func enter(_ request: HTTPRequest, _ rule: RouteRule) throws(Problem) -> LoadRule {
+    var load = rule.load
+    if load == .waitingIfAsked {
+      load = request.fields[.prefer]?.contains("wait") == true ? .waiting : .working
+    }
     let hasRoom =
-      waits
-      ? waiting.add(1, ordering: .relaxed).newValue <= Self.waitingMax
-      : working.add(1, ordering: .relaxed).newValue <= Self.requestsMax
+      switch load {
+      case .exempt: true
+      case .waiting: waiting.add(1, ordering: .relaxed).newValue <= Self.waitingMax
+      case .working, .waitingIfAsked:
+        working.add(1, ordering: .relaxed).newValue <= Self.requestsMax
+      }
     guard hasRoom else {
       leave(load)
       shed.add(1, ordering: .relaxed)
@@ -138,19 +154,48 @@ package final class RequestKit: Sendable {
     return load
   }
 
-  private func leave(_ load: Load) {
+  private func leave(_ load: LoadRule) {
     switch load {
-    case .none: break
-    case .working: working.subtract(1, ordering: .relaxed)
+    case .exempt: break
     case .waiting: waiting.subtract(1, ordering: .relaxed)
+    case .working, .waitingIfAsked: working.subtract(1, ordering: .relaxed)
     }
   }
 
-  private static func timeout(of request: HTTPRequest) -> Duration {
+  /// What is left of the caller's own deadline, if it says so.
+  private static func callersTime(of request: HTTPRequest) -> Duration? {
     let field =
       request.fields[.requestTimeout] ?? request.fields["x-envoy-expected-rq-timeout-ms"]
-    guard let field, let milliseconds = Int64(field.trimmed) else { return timeoutMax }
+    guard let field, let milliseconds = Int64(field.trimmed) else { return nil }
     return min(.milliseconds(milliseconds), timeoutMax)
+  }
+
+  /// Runs `work`, and cancels it when the caller's time is over: nobody waits for its answer.
+  ///
+  /// - Throws: `Problem` deadlineExceeded.
+  private func within(
+    _ time: Duration?, _ work: @escaping @Sendable () async throws -> HTTPResponse
+  ) async throws -> HTTPResponse {
+    guard let time else { return try await work() }
+    guard time > .zero else {
+      throw Problem(.deadlineExceeded, "The caller's time was spent before work began.")
+    }
+    return try await withThrowingTaskGroup(of: HTTPResponse.self) { group in
+      group.addTask(operation: work)
+      group.addTask {
+        if let loop = EventLoop.current {
+          try await loop.sleep(for: time)
+        } else {
+          try await Task.sleep(for: time)  // a test without loops
+        }
+        throw Problem(.deadlineExceeded, "The caller's time is over.")
+      }
+      defer { group.cancelAll() }
+      guard let response = try await group.next() else {
+        preconditionFailure("a group of two has a first")
+      }
+      return response
+    }
   }
 
   static func requestID(of request: HTTPRequest) -> String {
@@ -162,25 +207,27 @@ package final class RequestKit: Sendable {
     return UUID128.v7().description
   }
 
-  private static func idempotencyKey(
-    of request: HTTPRequest, _ rule: RouteRule
-  ) throws(Problem) -> (key: String?, isMade: Bool) {
-    if case .none = rule.key { return (nil, false) }
-    if let given = request.fields[.idempotencyKey] {
-      guard (16...128).contains(given.utf8.count),
-        given.utf8.allSatisfy({
-          HTTPToken.isAlphanumeric($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_")
-        })
-      else {
-        throw Problem(
-          .malformedRequest, "Idempotency-Key must be 16 to 128 characters of [A-Za-z0-9_-].")
-      }
-      return (given, false)
-    }
-    if case .required = rule.key {
+  /// A key for a client that sent none, where one may be left out.
+  private static func madeKey(for request: HTTPRequest, _ rule: RouteRule) -> String? {
+    guard case .optional = rule.key, !request.fields.contains(.idempotencyKey) else { return nil }
+    return UUID128.v7().description
+  }
+
+  /// The client's key; nil where a route takes none.
+  private static func key(of request: HTTPRequest, _ rule: RouteRule) throws(Problem) -> String? {
+    if case .none = rule.key { return nil }
+    guard let given = request.fields[.idempotencyKey] else {
       throw Problem(.idempotencyKeyRequired, "Send an Idempotency-Key with this request.")
     }
-    return (UUID128.v7().description, true)
+    guard (16...128).contains(given.utf8.count),
+      given.utf8.allSatisfy({
+        HTTPToken.isAlphanumeric($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_")
+      })
+    else {
+      throw Problem(
+        .malformedRequest, "Idempotency-Key must be 16 to 128 characters of [A-Za-z0-9_-].")
+    }
+    return given
   }
 
   // MARK: Errors

@@ -25,39 +25,41 @@ package struct Routes {
     router.refusal = { status, request in kit.refusal(status, request) }
   }
 
-  package mutating func get(_ pattern: String, access: Access, _ handle: @escaping Handler) {
-    add(.get, pattern, access, .none, nil, handle)
+  package mutating func get(
+    _ pattern: String, access: Access, load: LoadRule = .working, _ handle: @escaping Handler
+  ) {
+    add(.get, RouteRule(pattern: pattern, access: access, load: load), handle)
   }
 
   package mutating func post(
-    _ pattern: String, access: Access, key: KeyRule = .none, bodyMax: Int? = nil,
-    _ handle: @escaping Handler
+    _ pattern: String, access: Access, key: KeyRule = .none, load: LoadRule = .working,
+    bodyMax: Int? = nil, _ handle: @escaping Handler
   ) {
-    add(.post, pattern, access, key, bodyMax, handle)
+    add(
+      .post, RouteRule(pattern: pattern, access: access, key: key, load: load, bodyMax: bodyMax),
+      handle)
   }
 
   package mutating func put(
     _ pattern: String, access: Access, bodyMax: Int? = nil, _ handle: @escaping Handler
   ) {
-    add(.put, pattern, access, .none, bodyMax, handle)
+    add(.put, RouteRule(pattern: pattern, access: access, bodyMax: bodyMax), handle)
   }
 
   package mutating func patch(_ pattern: String, access: Access, _ handle: @escaping Handler) {
-    add(.patch, pattern, access, .none, nil, handle)
+    add(.patch, RouteRule(pattern: pattern, access: access), handle)
   }
 
   package mutating func delete(_ pattern: String, access: Access, _ handle: @escaping Handler) {
-    add(.delete, pattern, access, .none, nil, handle)
+    add(.delete, RouteRule(pattern: pattern, access: access), handle)
   }
 
   private mutating func add(
-    _ method: HTTPMethod, _ pattern: String, _ access: Access, _ key: KeyRule, _ bodyMax: Int?,
-    _ handle: @escaping Handler
+    _ method: HTTPMethod, _ rule: RouteRule, _ handle: @escaping Handler
   ) {
-    entries.append(Entry(method: method, pattern: pattern, access: access))
+    entries.append(Entry(method: method, pattern: rule.pattern, access: rule.access))
     let kit = kit
-    let rule = RouteRule(pattern: pattern, access: access, key: key)
-    router.on(method, pattern, bodyMax: bodyMax) { request, parameters in
+    router.on(method, rule.pattern, bodyMax: rule.bodyMax) { request, parameters in
       await kit.answer(request, parameters, rule, handle)
     }
   }
@@ -67,5 +69,7 @@ package struct Routes {
 struct RouteRule: Sendable {
   let pattern: String
   let access: Access
-  let key: KeyRule
+  var key: KeyRule = .none
+  var load: LoadRule = .working
+  var bodyMax: Int?
 }

@@ -144,11 +144,14 @@ extension Failure {
 
 extension Call {
   /// Runs `effect` in one transaction with this request's idempotency key, once for each key.
+  ///
+  /// - Precondition: the route takes keys.
   package func idempotently(
     _ effect: (Work) async throws -> HTTPResponse
   ) async throws -> HTTPResponse {
-    try await kit.storage.idempotency.run(
-      principal: principal, key: idempotencyKey ?? UUID128.v7().description,
+    guard let idempotencyKey else { preconditionFailure("\(pattern) takes no keys") }
+    return try await kit.storage.idempotency.run(
+      principal: principal, key: idempotencyKey,
       fingerprint: fingerprint,
       asProblem: { .problem($0, instance: request.path, requestID: requestID) }, effect)
   }

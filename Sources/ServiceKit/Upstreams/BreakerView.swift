@@ -10,6 +10,8 @@ struct BreakerView: Encodable, Sendable {
   let calls: Int
   let consecutiveFailures: Int
   let notPermitted: Int
+  /// When a circuit that is not closed was last opened.
+  let openedAt: Timestamp?
   /// When an open circuit lets the next call through.
   let nextProbeAt: Timestamp?
 
@@ -26,6 +28,8 @@ struct BreakerView: Encodable, Sendable {
     calls = snapshot.recorded
     consecutiveFailures = snapshot.consecutiveFailures
     notPermitted = snapshot.totals.notPermitted
-    nextProbeAt = snapshot.openUntil.map { .now() + ($0 - MonotonicClock().now) }
+    let now = MonotonicClock().now
+    openedAt = snapshot.openedAt.map { .now() + ($0 - now) }
+    nextProbeAt = snapshot.openUntil.map { .now() + ($0 - now) }
   }
 }

@@ -144,15 +144,20 @@ package final class Peers: Sendable {
   // MARK: For the administrator
 
   func breakers() -> [BreakerView] {
-    registry.circuitBreakers.map { BreakerView($0, target: $0.name) }
-      + pollRegistry.circuitBreakers.map { BreakerView($0, target: "\($0.name):feed") }
+    namedBreakers.map { BreakerView($0.breaker, target: $0.target) }
+  }
+
+  /// Each peer's breaker for calls, and the one for polls of its feed.
+  var namedBreakers: [(target: String, breaker: CircuitBreaker)] {
+    registry.circuitBreakers.map { ($0.name, $0) }
+      + pollRegistry.circuitBreakers.map { ("\($0.name):feed", $0) }
   }
 
   /// - Throws: `NotFound` for a peer that this service does not call.
   func order(
     _ state: CircuitBreaker.ManualState, of target: String
   ) throws(NotFound) -> BreakerView {
-    guard let breaker = registry.circuitBreakers.first(where: { $0.name == target }) else {
+    guard let breaker = namedBreakers.first(where: { $0.target == target })?.breaker else {
       throw NotFound("circuit breaker")
     }
     if state == .closed { breaker.reset() } else { breaker.transition(to: state) }
