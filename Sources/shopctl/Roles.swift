@@ -18,6 +18,18 @@ struct Roles: Sendable {
     ServiceEntry.all.flatMap { [$0.ownerRole, $0.applicationRole] } + [simulator, auditor]
   }
 
+  /// Empties the provider simulator's tables, and leaves what was migrated there.
+  static var emptyingSimulator: SQL {
+    """
+    DO $$ DECLARE tables text; BEGIN
+      SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') INTO tables
+      FROM pg_tables
+      WHERE schemaname = \(literal: simulatorSchema) AND tablename <> 'schema_migrations';
+      IF tables IS NOT NULL THEN EXECUTE 'TRUNCATE ' || tables || ' RESTART IDENTITY'; END IF;
+    END $$
+    """
+  }
+
   /// - Throws: `Trouble` with the server's words.
   func create() async throws {
     let name = admin.url.database

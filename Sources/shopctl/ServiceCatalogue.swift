@@ -33,6 +33,16 @@ struct ServiceEntry: Sendable {
       duty: "receipts and notices"),
   ]
 
+  /// In the order in which their tables are emptied: who tells of events before who reads them. A
+  /// consumer that is emptied too early reads old events once more, and is then ahead of a feed that
+  /// begins anew.
+  static let sourcesFirst = ["product", "user", "payment", "order", "notification"].map { short in
+    guard let entry = all.first(where: { $0.short == short }) else {
+      preconditionFailure("there is no service \(short)")
+    }
+    return entry
+  }
+
   /// The service called `word`, short or in full.
   /// - Throws: `Trouble` that names the five when there is none.
   static func named(_ word: String) throws -> ServiceEntry {

@@ -10,9 +10,21 @@ struct ServiceCommands: Sendable {
 
   /// - Parameter reset: empties the tables first.
   func seed(reset: Bool) async throws {
-    for service in ServiceEntry.all {
-      try await run(["seed"] + (reset ? ["--reset"] : []), of: service)
+    guard reset else {
+      for service in ServiceEntry.all { try await run(["seed"], of: service) }
+      return
     }
+    for service in ServiceEntry.sourcesFirst {
+      try await run(["seed", "--reset"], of: service)
+      // The provider's memory of payments that are no more: its own role alone may empty it.
+      if service.short == "payment" { try await emptySimulator() }
+    }
+  }
+
+  private func emptySimulator() async throws {
+    let url = environment.database.with(
+      user: Roles.simulator, password: environment.passwords[Roles.simulator])
+    try await AdminSession(url: url).run([Roles.emptyingSimulator])
   }
 
   private func run(_ arguments: [String], of service: ServiceEntry) async throws {

@@ -52,22 +52,19 @@ actor SupervisedProcess {
   }
 
   /// Ends the program and does not start it again.
-  func stop() async {
+  ///
+  /// - Parameter grace: between SIGTERM and SIGKILL.
+  func stop(grace: Duration = stopGrace) async {
     isStopping = true
     nap?.cancel()
-    await endProcess()
+    await record.process?.end(grace: grace)
   }
 
   /// Ends the program so that it is started anew, without a pause.
   func restart() async {
     nap?.cancel()
-    guard record.process != nil else { return }
-    isRestarting = true
-    await endProcess()
-  }
-
-  private func endProcess() async {
     guard let process = record.process else { return }
+    isRestarting = true
     await process.end(grace: Self.stopGrace)
   }
 

@@ -8,6 +8,8 @@ struct Supervisor: Sendable {
   let state: StateDirectory
   let plan: Plan
 
+  private static let agentGrace: Duration = .milliseconds(500)
+
   func run() async throws {
     guard let identity = ProcessIdentity.current else {
       throw Trouble("the supervisor cannot read /proc.")
@@ -40,8 +42,8 @@ struct Supervisor: Sendable {
       await withTaskGroup(of: Void.self) { stopping in
         for service in services { stopping.addTask { await service.process.stop() } }
       }
-      // Last: the services deregister with it.
-      await agent?.stop()
+      // Last: the services deregister with it. It keeps nothing, and takes its time to end.
+      await agent?.stop(grace: Self.agentGrace)
       group.cancelAll()
     }
     unlink(state.supervisorPath)
