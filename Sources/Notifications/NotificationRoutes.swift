@@ -14,8 +14,7 @@ struct NotificationRoutes: Sendable {
       let page = try await service.list(
         of: user, unreadOnly: query.value("unread", as: Bool.self) ?? false,
         type: type(query), query.page())
-      return try .page(
-        Page(elements: page.elements.map(NotificationView.init), next: page.next), of: call)
+      return try .page(page.map(NotificationView.init), of: call).counting(page.total)
     }
     routes.patch("/notifications/{id}", access: .customer) { call in
       struct Change: Decodable {
@@ -31,8 +30,7 @@ struct NotificationRoutes: Sendable {
     routes.get("/admin/notifications", access: .staff) { call in
       let query = try call.query(pageParameters.union(["state", "type", "to"]))
       let page = try await service.all(filter(query), query.page())
-      return try .page(
-        Page(elements: page.elements.map(NotificationView.init), next: page.next), of: call)
+      return try .page(page.map(NotificationView.init), of: call).counting(page.total)
     }
     routes.post("/admin/notifications/{id}/retry", access: .staff) { call in
       let notification = try await service.retry(call.parameter("id"))

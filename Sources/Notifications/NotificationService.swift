@@ -5,7 +5,11 @@ protocol NotificationStore: Sendable {
   func notifications(
     of user: UserID, unreadOnly: Bool, type: String?, _ page: PageRequest
   ) async throws -> [Notification]
+  /// How many all pages have.
+  func count(of user: UserID, unreadOnly: Bool, type: String?) async throws -> Int
   func all(_ filter: NotificationFilter, _ page: PageRequest) async throws -> [Notification]
+  /// How many all pages have.
+  func count(_ filter: NotificationFilter) async throws -> Int
   /// nil when it is not this user's.
   func setRead(_ id: ID<Notification>, of user: UserID) async throws -> Notification?
   func notification(_ id: ID<Notification>) async throws -> Notification?
@@ -28,12 +32,16 @@ struct NotificationService: Sendable {
     of user: UserID, unreadOnly: Bool, type: String?, _ page: PageRequest
   ) async throws -> Page<Notification> {
     let rows = try await store.notifications(of: user, unreadOnly: unreadOnly, type: type, page)
-    return Page(rows: rows, limit: page.limit) { Cursor([$0.id.description]) }
+    let total =
+      page.wantsTotal
+      ? try await store.count(of: user, unreadOnly: unreadOnly, type: type) : nil
+    return Page(rows: rows, limit: page.limit, total: total) { Cursor([$0.id.description]) }
   }
 
   func all(_ filter: NotificationFilter, _ page: PageRequest) async throws -> Page<Notification> {
     let rows = try await store.all(filter, page)
-    return Page(rows: rows, limit: page.limit) { Cursor([$0.id.description]) }
+    let total = page.wantsTotal ? try await store.count(filter) : nil
+    return Page(rows: rows, limit: page.limit, total: total) { Cursor([$0.id.description]) }
   }
 
   /// - Throws: `NotFound`

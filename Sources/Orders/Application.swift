@@ -20,8 +20,13 @@ package struct OrderApplication: ShopService {
     let product = ProductClient(upstream: context.upstream("product-service"))
     let payment = PaymentClient(upstream: context.upstream("payment-service"))
     self.context = context
+    let logger = context.logger
     runner = CheckoutRunner(
-      store: SagaRepository(database: context.database, outbox: context.outbox),
+      store: SagaRepository(database: context.database, outbox: context.outbox) { saga, error in
+        logger.error(
+          "a saga's row cannot be read, and nobody goes on with it",
+          metadata: ["saga": "\(saga)", "error": "\(error)"])
+      },
       stock: product, payments: payment, timings: settings.timings)
     orders = OrderService(
       store: OrderRepository(database: context.database, outbox: context.outbox),
@@ -52,6 +57,19 @@ package struct OrderApplication: ShopService {
   }
 
   package var invariants: [Invariant] { orderInvariants }
+
+  package var gauges: [StoredGauge] {
+    [
+      StoredGauge(
+        "sagas_running",
+        help: "Sagas that have not ended; parked ones have made no progress for long.",
+        label: "kind",
+        query: """
+          SELECT kind || CASE WHEN parked_at IS NULL THEN '' ELSE ', parked' END, count(*)
+          FROM sagas WHERE state = 'running' GROUP BY 1
+          """)
+    ]
+  }
 }
 
 /// The settings that only this service has.

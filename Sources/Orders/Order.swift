@@ -96,6 +96,9 @@ struct NextAction: Codable, Hashable, Sendable {
   let url: String
   /// Lets a guest act on the payment.
   let accessToken: String?
+
+  /// For those who are not to act on the payment in the guest's place.
+  var withoutAccessToken: NextAction { NextAction(type: type, url: url, accessToken: nil) }
 }
 
 /// Why an order ended without goods.

@@ -9,6 +9,8 @@ enum OrderError: Error, Hashable {
   case invalidTransition(from: OrderState, to: OrderState)
   /// The key has already named another request.
   case keyReused
+  /// The first request with the key is just making its order.
+  case keyInProgress
   case sagaFinished
   /// Another command is at work on this order.
   case operationInProgress
@@ -30,6 +32,7 @@ extension OrderError: Failure {
     case .declined: .paymentDeclined
     case .invalidTransition, .sagaFinished: .invalidStateTransition
     case .keyReused: .idempotencyKeyReused
+    case .keyInProgress: .idempotencyInProgress
     case .operationInProgress: .operationInProgress
     case .cardDataForbidden: .cardDataForbidden
     }
@@ -47,6 +50,8 @@ extension OrderError: Failure {
       "An order that is \(from.rawValue) cannot become \(to.rawValue)."
     case .keyReused:
       "This idempotency key belongs to another request."
+    case .keyInProgress:
+      "The first request with this key still runs."
     case .sagaFinished:
       "This saga has finished: there is nothing left to run."
     case .operationInProgress:
@@ -71,6 +76,7 @@ extension OrderError: Failure {
       ]
     case .sagaFinished:
       ["from": "done", "to": "running", "allowed": []]
+    case .keyInProgress: ["retryAfterMs": 1000]
     case .keyReused, .operationInProgress, .cardDataForbidden: [:]
     }
   }
@@ -87,7 +93,7 @@ extension OrderError: Failure {
           ])
       }
     case .cardDataForbidden(let pointer): [Fault(pointer, "card_data")]
-    case .priceChanged, .declined, .invalidTransition, .keyReused, .sagaFinished,
+    case .priceChanged, .declined, .invalidTransition, .keyReused, .keyInProgress, .sagaFinished,
       .operationInProgress:
       []
     }

@@ -22,7 +22,7 @@ let orderInvariants = [
       GROUP BY principal, idem_key HAVING count(*) > 1
       """),
   Invariant(
-    "I8", "the last step of an order's history is its state",
+    "history", "the last step of an order's history is its state",
     violations: """
       SELECT format('order %s: %s, its history ends in %s', o.number, o.state, h.to_state)
       FROM orders o LEFT JOIN LATERAL (

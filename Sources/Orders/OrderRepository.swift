@@ -25,13 +25,17 @@ struct OrderRepository: OrderStore {
     if let number = filter.number { conditions.append("o.number = \(number)") }
     if let attention = filter.needsAttention { conditions.append("o.attention = \(attention)") }
     if let status = filter.paymentStatus { conditions.append(Self.condition(status)) }
+    let all = SQL.joined(conditions, separator: " AND ")
     if let after = page.after { conditions.append(try Self.condition(after, filter)) }
     let order: SQL =
       filter.isOldestFirst
       ? "ORDER BY o.created_at, o.id" : "ORDER BY o.created_at DESC, o.id DESC"
     let rows = try await read(
       "WHERE \(SQL.joined(conditions, separator: " AND ")) \(order) LIMIT \(page.limit + 1)")
-    return Page(rows: rows, limit: page.limit) { order in
+    let total =
+      page.wantsTotal
+      ? try await database.value("SELECT count(*) FROM orders o WHERE \(all)", as: Int.self) : nil
+    return Page(rows: rows, limit: page.limit, total: total) { order in
       Cursor(["\(order.createdAt.microseconds)", "\(order.id)"])
     }
   }
@@ -131,8 +135,14 @@ struct OrderRepository: OrderStore {
           SagaInput.Line(variantId: $0.variant.variantID, quantity: $0.quantity)
         })
       let saga = ID<SagaLease>.new()
-      let number = try await transaction.value(
-        try acceptStatement(new, order, saga, input), as: Int64.self)
+      let statement = try acceptStatement(new, order, saga, input)
+      let number: Int64?
+      do {
+        number = try await transaction.value(statement)
+      } catch let error as PostgresError where error.isLockTimeout {
+        // All that it can have waited for is the first holder of its key.
+        throw OrderError.keyInProgress
+      }
       guard let number else { return nil }
       try await outbox.append(
         EventDraft(

@@ -12,13 +12,15 @@ struct OrderRoutes: Sendable {
   let secrets: ServiceSecrets
 
   func add(to routes: inout Routes) {
-    routes.post("/orders", access: .optional, key: .optional) { try await place($0) }
+    routes.post("/orders", access: .optional, key: .optional, load: .waiting) {
+      try await place($0)
+    }
     routes.get("/orders", access: .customer) { try await list($0) }
-    routes.get("/orders/{id}", access: .optional) { try await one($0) }
+    routes.get("/orders/{id}", access: .optional, load: .waitingIfAsked) { try await one($0) }
     routes.get("/orders/{id}/history", access: .optional) { try await history($0) }
-    routes.post("/orders/{id}/cancel", access: .optional) { try await cancel($0) }
+    routes.post("/orders/{id}/cancel", access: .optional, load: .waiting) { try await cancel($0) }
     routes.get("/internal/orders/{id}", access: .services(["notification-service"])) { call in
-      try .json(OrderView(try await orders.order(call.parameter("id"))))
+      try .json(OrderView(try await orders.order(call.parameter("id")), isForOwner: false))
     }
   }
 
@@ -52,7 +54,8 @@ struct OrderRoutes: Sendable {
       order.userID == nil
       ? secrets.accessToken(kind: Self.tokenKind, id: order.id.description) : nil
     return try HTTPResponse.json(
-      OrderView(order, accessToken: token), status: status, version: Int(order.version)
+      OrderView(order, isForOwner: true, accessToken: token), status: status,
+      version: Int(order.version)
     ).adding(.location, "/orders/\(order.id)")
   }
 
@@ -81,8 +84,9 @@ struct OrderRoutes: Sendable {
     default: throw ValidationFailure("sort", "invalid", "must be createdAt or -createdAt")
     }
     let page = try await orders.orders(filter, query.page())
-    return try .page(
-      Page(elements: page.elements.map { OrderView($0) }, next: page.next), of: call)
+    let isForOwner = !call.caller.isStaff
+    return try .page(page.map { OrderView($0, isForOwner: isForOwner) }, of: call)
+      .counting(page.total)
   }
 
   private func one(_ call: Call) async throws -> HTTPResponse {
@@ -97,8 +101,10 @@ struct OrderRoutes: Sendable {
     if call.clientHas(version: version) {
       return .notModified(version: version).adding(.cacheControl, "no-store")
     }
-    return try HTTPResponse.json(OrderView(order), version: version)
-      .adding(.cacheControl, "no-store")
+    return try HTTPResponse.json(
+      OrderView(order, isForOwner: !call.caller.isStaff), version: version
+    )
+    .adding(.cacheControl, "no-store")
   }
 
   private func history(_ call: Call) async throws -> HTTPResponse {
@@ -126,7 +132,8 @@ struct OrderRoutes: Sendable {
       wait: call.waitPreference(standard: Self.waitStandard))
     let isDone = cancelled.state == .cancelled
     let response = try HTTPResponse.json(
-      OrderView(cancelled), status: isDone ? .ok : .accepted, version: Int(cancelled.version))
+      OrderView(cancelled, isForOwner: !call.caller.isStaff), status: isDone ? .ok : .accepted,
+      version: Int(cancelled.version))
     return isDone ? response : response.adding(.retryAfter, "1")
   }
 
@@ -149,6 +156,12 @@ struct OrderRoutes: Sendable {
       }
     guard isOwn else { throw NotFound("order") }
     return order
+  }
+}
+
+extension OrderError: RetryableFailure {
+  package var retryAfter: Duration? {
+    self == .keyInProgress || self == .operationInProgress ? .seconds(1) : nil
   }
 }
 

@@ -43,6 +43,9 @@ struct OrderView: Encodable, Sendable {
   let totals: Totals
   let addresses: Addresses
   let paymentId: PaymentID
+  let shipments: [Never]
+  let refunds: [Never]
+  /// Without its access token where others than the order's owner look.
   let nextAction: NextAction?
   let cancelReason: CancelReason?
   let declineCode: String?
@@ -53,7 +56,10 @@ struct OrderView: Encodable, Sendable {
   let version: Int64
   let createdAt: Timestamp
 
-  init(_ order: Order, accessToken: String? = nil) {
+  /// - Parameters:
+  ///   - isForOwner: whether it is the order's owner who is told, who alone may act on the payment.
+  ///   - accessToken: lets a guest back in.
+  init(_ order: Order, isForOwner: Bool, accessToken: String? = nil) {
     id = order.id
     number = "\(order.number)"
     state = order.state
@@ -74,7 +80,9 @@ struct OrderView: Encodable, Sendable {
       shipping: order.totals.shipping, tax: order.totals.tax, total: order.totals.total)
     addresses = Addresses(shipping: order.shippingAddress, billing: order.billingAddress)
     paymentId = order.paymentID
-    nextAction = order.nextAction
+    shipments = []
+    refunds = []
+    nextAction = isForOwner ? order.nextAction : order.nextAction?.withoutAccessToken
     cancelReason = order.cancellation?.reason
     declineCode = order.cancellation?.declineCode
     cancelRequested = order.cancelRequested

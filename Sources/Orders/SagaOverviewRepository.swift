@@ -19,6 +19,7 @@ struct SagaOverviewRepository: SagaOverview {
       conditions.append("(parked_at IS NOT NULL) = \(isParked)")
     }
     if let before = filter.begunBefore { conditions.append("created_at < \(before)") }
+    let all = SQL.joined(conditions, separator: " AND ")
     if let after = page.after {
       guard let text = after.parts.first, let id = ID<SagaLease>(text) else {
         throw ValidationFailure("cursor", "invalid", "is not a cursor of this list")
@@ -31,7 +32,10 @@ struct SagaOverviewRepository: SagaOverview {
       WHERE \(SQL.joined(conditions, separator: " AND "))
       ORDER BY id DESC LIMIT \(page.limit + 1)
       """, SagaRecord.init)
-    return Page(rows: rows, limit: page.limit) { Cursor(["\($0.id)"]) }
+    let total =
+      page.wantsTotal
+      ? try await database.value("SELECT count(*) FROM sagas WHERE \(all)", as: Int.self) : nil
+    return Page(rows: rows, limit: page.limit, total: total) { Cursor(["\($0.id)"]) }
   }
 
   func saga(_ id: ID<SagaLease>) async throws -> SagaRecord? {

@@ -9,6 +9,8 @@ import SharedKernel
 struct SagaRepository: SagaStore {
   let database: Database
   let outbox: Outbox
+  /// Told of a saga whose row cannot be read; it is left to its lease, and the others go on.
+  var unreadable: @Sendable (ID<SagaLease>, any Error) -> Void = { _, _ in }
 
   // MARK: Taking
 
@@ -23,11 +25,14 @@ struct SagaRepository: SagaStore {
   }
 
   /// A saga whose row someone is just changing is passed over: it is being taken or told something.
+  /// So is one of a kind that only a later version of this program knows.
   private func take(_ selection: SQL, for lease: Duration) async throws -> [SagaLease] {
     try await database.query(
       """
       WITH due AS (
-        SELECT id FROM sagas WHERE state = 'running' AND \(selection)
+        SELECT id FROM sagas
+        WHERE state = 'running' AND kind = ANY(\(SagaKind.allCases.map(\.rawValue)))
+          AND \(selection)
         FOR UPDATE SKIP LOCKED
       )
       UPDATE sagas s
@@ -37,7 +42,16 @@ struct SagaRepository: SagaStore {
       RETURNING s.id, s.kind, s.epoch, o.id, o.user_id, o.currency, o.total, o.capture_mode,
         o.payment_id, s.input, s.step, o.state, o.cancel_requested, s.attempts, s.progressed_at,
         s.parked_at IS NOT NULL, s.deadline, s.traceparent
-      """, SagaLease.init)
+      """
+    ) { row -> SagaLease? in
+      let id: ID<SagaLease> = try row.next()
+      do {
+        return try SagaLease(id, &row)
+      } catch {
+        unreadable(id, error)
+        return nil
+      }
+    }.compactMap(\.self)
   }
 
   // MARK: Keeping and giving back
@@ -315,8 +329,8 @@ struct SagaRepository: SagaStore {
 }
 
 extension SagaLease {
-  init(_ row: inout Row) throws {
-    id = try row.next()
+  init(_ id: ID<SagaLease>, _ row: inout Row) throws {
+    self.id = id
     kind = try row.next()
     epoch = try row.next()
     let orderID: OrderID = try row.next()

@@ -26,7 +26,8 @@ struct SagaRoutes: Sendable {
       }
       filter.isParked = try query.value("parked")
       filter.begunBefore = try query.value("olderThan")
-      return try .page(try await sagas.sagas(filter, query.page()), of: call)
+      let page = try await sagas.sagas(filter, query.page())
+      return try .page(page, of: call).counting(page.total)
     }
     routes.get("/admin/sagas/{id}", access: .admin) { call in
       try .json(try await saga(call.parameter("id")))

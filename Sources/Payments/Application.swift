@@ -19,7 +19,9 @@ package struct PaymentApplication: ShopService {
   private let secrets: ServiceSecrets
 
   package init(_ context: ServiceContext) async throws {
-    let settings = try context.settings.reading { PaymentSettings(&$0) }
+    // Keys are what every program that serves must have, and no other has.
+    let isServing = context.settings.text("KEYS_DIRECTORY") != nil
+    let settings = try context.settings.reading { PaymentSettings(&$0, isServing: isServing) }
     var configuration = try DatabaseConfiguration(url: settings.simulatorDatabaseURL)
     configuration.applicationName = "payment-simulator"
     configuration.preparedStatements = context.settings.usesPreparedStatements
@@ -60,8 +62,7 @@ package struct PaymentApplication: ShopService {
     let ledger = ledger
     let secrets = secrets
     PaymentRoutes(
-      payments: payments, ledger: { try await ledger.trialBalance($0) }, access: access,
-      hasTestTokens: true
+      payments: payments, ledger: { try await ledger.trialBalance($0) }, access: access
     ).add(to: &routes)
     InternalPaymentRoutes(
       payments: payments, access: access, fingerprint: { secrets.fingerprint($0) }
@@ -95,10 +96,13 @@ private struct PaymentSettings {
   var timings = PaymentTimings()
   var delays = SimulatorDelays()
 
-  init(_ reader: inout SettingsReader) {
-    // Absent when the program only prints its routes; a connection is made at the first payment.
+  init(_ reader: inout SettingsReader, isServing: Bool) {
+    // A program that only prints its routes connects to nothing.
     simulatorDatabaseURL =
-      reader.text("SIM_DATABASE_URL") ?? "postgresql://psp_sim@127.0.0.1/ecommerce_db"
+      isServing
+      ? reader.requiredText(
+        "SIM_DATABASE_URL", expected: "postgresql://role:password@host:port/database")
+      : reader.text("SIM_DATABASE_URL") ?? "postgresql://psp_sim@127.0.0.1/ecommerce_db"
     timings.providerWait = reader.duration(
       "PAYMENT_PROVIDER_WAIT", default: timings.providerWait)
     timings.recoveryAge = reader.duration("PAYMENT_RECOVERY_AGE", default: timings.recoveryAge)

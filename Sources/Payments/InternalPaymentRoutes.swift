@@ -28,7 +28,7 @@ struct InternalPaymentRoutes {
   }
 
   private func authorize(_ call: Call) async throws -> HTTPResponse {
-    try CardData.refuse(call.request.body)
+    try PaymentError.refuseCardData(in: call.request.body)
     let request = try call.json(AuthorizeBody.self).request()
     let hash = fingerprint(Array(request.canonicalText.utf8))
     return try answer(try await payments.authorize(call.parameter("id"), request, hash: hash))
@@ -52,7 +52,7 @@ struct InternalPaymentRoutes {
     struct Amount: Decodable {
       let amount: Int64
     }
-    try CardData.refuse(call.request.body)
+    try PaymentError.refuseCardData(in: call.request.body)
     let amount = try call.json(Amount.self).amount
     try PaymentRequest.checkAmount(amount)
     return amount
@@ -80,7 +80,7 @@ private struct AuthorizeBody: Decodable {
 
   func request() throws -> PaymentRequest {
     // Once more on what the JSON meant: escapes could have hidden digits.
-    if CardData.appears(in: token) { throw PaymentError.cardData }
+    if CardNumber.isPresent(in: token) { throw PaymentError.cardData }
     try PaymentRequest.checkAmount(amount)
     var validation = Validation()
     validation.requireText(token, "/token", length: PaymentRequest.tokenLength)

@@ -289,9 +289,19 @@ extension Payment {
     }
     if figures.hold > 0 { book(operation, amount: figures.hold) }
     figures.voidHold()
-    let isExpired = state != .cancelling && figures.captured == 0
-    if isExpired { move(to: .expired) } else { settleOpenState() }
-    announce(isExpired ? .expired : .voided)
+    switch state {
+    case .declined:
+      // The customer's refusal came before the void of what waited for it: that has been told.
+      version += 1
+    case .cancelling:
+      announce(.voided)
+    case _ where figures.captured == 0:
+      move(to: .expired)
+      announce(.expired)
+    default:
+      settleOpenState()
+      announce(.voided)
+    }
   }
 
   private mutating func failed(_ operation: PaymentOperation) {

@@ -119,4 +119,11 @@ package let paymentMigrations: [Migration] = [
     );
     GRANT SELECT, INSERT ON provider_events TO payment_app;
     """),
+  Migration(
+    "0004-stalled-cancellations",
+    """
+    -- When the recovery worker may look at a payment that is being cancelled.
+    ALTER TABLE payments ADD COLUMN next_run_at timestamptz NOT NULL DEFAULT '-infinity';
+    CREATE INDEX payments_cancelling ON payments (next_run_at) WHERE state = 'cancelling';
+    """),
 ]

@@ -27,8 +27,8 @@ struct PaymentRecovery: Sendable {
     let now = payments.now()
     let due = try await payments.store.takeDue(limit: Self.batch, now: now)
     await forEach(due.map(\.payment)) { try await resume($0, among: due) }
-    let stalled = try await payments.store.stalledCancellations(
-      before: now + (.zero - payments.timings.recoveryAge), limit: Self.batch)
+    let stalled = try await payments.store.takeStalledCancellations(
+      unmovedSince: now + (.zero - payments.timings.recoveryAge), limit: Self.batch, now: now)
     await forEach(stalled) { _ = try await payments.close($0) }
     let expired = try await payments.store.expiredHolds(at: now, limit: Self.batch)
     await forEach(expired) { try await expire($0, now: now) }

@@ -101,6 +101,7 @@ struct PaymentRepository: PaymentStore {
     if let state = filter.state { conditions.append("state = \(state)") }
     if let from = filter.from { conditions.append("created_at >= \(from)") }
     if let to = filter.to { conditions.append("created_at < \(to)") }
+    let all = SQL.joined(conditions, separator: " AND ")
     if let after = page.after {
       guard let last = after.parts.first.flatMap(PaymentID.init) else {
         throw ValidationFailure("cursor", "invalid", "is not a cursor of this list")
@@ -115,7 +116,10 @@ struct PaymentRepository: PaymentStore {
     ) { try StoredPayment(&$0) }
     let operations = try await operations(of: found.map(\.id), in: database)
     let rows = try found.map { try $0.payment(with: operations[$0.id] ?? []) }
-    return Page(rows: rows, limit: page.limit) { Cursor([$0.id.description]) }
+    let total =
+      page.wantsTotal
+      ? try await database.value("SELECT count(*) FROM payments WHERE \(all)", as: Int.self) : nil
+    return Page(rows: rows, limit: page.limit, total: total) { Cursor([$0.id.description]) }
   }
 
   // MARK: For the recovery worker
@@ -135,13 +139,20 @@ struct PaymentRepository: PaymentStore {
     ) { DueOperation(payment: try $0.next(), operation: try $0.next()) }
   }
 
-  func stalledCancellations(before time: Timestamp, limit: Int) async throws -> [PaymentID] {
+  func takeStalledCancellations(
+    unmovedSince time: Timestamp, limit: Int, now: Timestamp
+  ) async throws -> [PaymentID] {
+    // Looked at again after 10 s, the shortest pause that follows a refusal.
     try await database.values(
       """
-      SELECT id FROM payments WHERE state = 'cancelling' AND updated_at < \(time)
-        AND NOT EXISTS (SELECT FROM payment_operations o
-          WHERE o.payment_id = payments.id AND o.state = 'pending')
-      ORDER BY updated_at LIMIT \(limit)
+      UPDATE payments SET next_run_at = \(now) + interval '10 s'
+      WHERE id IN (
+        SELECT id FROM payments
+        WHERE state = 'cancelling' AND updated_at < \(time) AND next_run_at <= \(now)
+          AND NOT EXISTS (SELECT FROM payment_operations o
+            WHERE o.payment_id = payments.id AND o.state = 'pending')
+        ORDER BY next_run_at, updated_at LIMIT \(limit) FOR UPDATE SKIP LOCKED)
+      RETURNING id
       """)
   }
 

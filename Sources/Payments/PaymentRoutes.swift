@@ -7,8 +7,6 @@ struct PaymentRoutes {
   let payments: PaymentService
   let ledger: @Sendable (LedgerFilter) async throws -> [AccountBalance]
   let access: PaymentAccess
-  /// False outside of simulator mode.
-  let hasTestTokens: Bool
 
   func add(to routes: inout Routes) {
     routes.get("/payments", access: .customer) { try await list($0) }
@@ -33,8 +31,7 @@ struct PaymentRoutes {
       filter.state = known
     }
     let page = try await payments.store.payments(filter, page: try query.page())
-    return try .page(
-      Page(elements: page.elements.map { access.body(of: $0) }, next: page.next), of: call)
+    return try .page(page.map { access.body(of: $0) }, of: call).counting(page.total)
   }
 
   private func show(_ call: Call) async throws -> HTTPResponse {
@@ -58,7 +55,7 @@ struct PaymentRoutes {
       }
       let challenge: Challenge
     }
-    try CardData.refuse(call.request.body)
+    try PaymentError.refuseCardData(in: call.request.body)
     let payment = try await visible(call)
     let confirmation = try call.json(Confirmation.self)
     let answer = try await payments.confirm(
@@ -97,16 +94,15 @@ struct PaymentRoutes {
       let token: String
       let summary: String
     }
-    guard hasTestTokens else { throw NotFound("resource") }
     return try .json(
       SimulatorToken.allCases.map { TestToken(token: $0.rawValue, summary: $0.summary) })
   }
 }
 
-extension CardData {
-  /// - Throws: `PaymentError.cardData` if a card number seems to be in the body.
-  static func refuse(_ body: [UInt8]) throws(PaymentError) {
-    if appears(in: body) { throw .cardData }
+extension PaymentError {
+  /// - Throws: `.cardData` if a card number seems to be in the body.
+  static func refuseCardData(in body: [UInt8]) throws(PaymentError) {
+    if CardNumber.isPresent(in: body) { throw .cardData }
   }
 }
 

@@ -27,8 +27,11 @@ protocol PaymentStore: Sendable {
   /// do not ask about the same one.
   func takeDue(limit: Int, now: Timestamp) async throws -> [DueOperation]
 
-  /// Payments that are being cancelled although nobody has moved them since `time`.
-  func stalledCancellations(before time: Timestamp, limit: Int) async throws -> [PaymentID]
+  /// Takes payments that are being cancelled although nobody has moved them since `time`, each for a
+  /// while of its own: those that the provider keeps refusing do not hold up the others.
+  func takeStalledCancellations(
+    unmovedSince time: Timestamp, limit: Int, now: Timestamp
+  ) async throws -> [PaymentID]
 
   /// Payments whose hold should have ended.
   func expiredHolds(at time: Timestamp, limit: Int) async throws -> [PaymentID]

@@ -20,6 +20,8 @@ struct Product: Sendable {
   var images: [String]
   let inStock: Bool
   let variantCount: Int
+  /// Rises with every change of its variants' stock, which leaves `version` alone.
+  let stockVersion: Int
   let version: Int
   let createdAt: Timestamp
   let updatedAt: Timestamp

@@ -20,6 +20,8 @@ struct ProductRepository: ProductStore {
       WHERE any_v.product_id = p.id AND any_v.status = 'active' AND s.on_hand > s.reserved
     ),
     (SELECT count(*) FROM variants all_v WHERE all_v.product_id = p.id AND all_v.status = 'active'),
+    (SELECT coalesce(sum(s.version), 0) FROM variants all_v JOIN stock s ON s.variant_id = all_v.id
+     WHERE all_v.product_id = p.id),
     p.version, p.created_at, p.updated_at
     """
 
@@ -33,8 +35,20 @@ struct ProductRepository: ProductStore {
   // MARK: Reading
 
   func products(_ query: ProductQuery) async throws -> [Product] {
-    var conditions: [SQL] = ["p.id > \(query.afterID)"]
-    conditions.append("p.status = \((query.status ?? .active).rawValue)")
+    try await runner.query(
+      """
+      SELECT \(Self.columns) \(Self.tables(query.currency))
+      WHERE \(Self.filter(query)) AND p.id > \(query.afterID)
+      ORDER BY p.id LIMIT \(query.page.limit + 1)
+      """, Product.init(row:))
+  }
+
+  func count(_ query: ProductQuery) async throws -> Int {
+    try await runner.value("SELECT count(*) FROM products p WHERE \(Self.filter(query))") ?? 0
+  }
+
+  private static func filter(_ query: ProductQuery) -> SQL {
+    var conditions: [SQL] = ["p.status = \((query.status ?? .active).rawValue)"]
     if let ids = query.ids { conditions.append("p.id = ANY(\(ids))") }
     if let slug = query.slug { conditions.append("p.slug = \(slug)") }
     if !query.words.isEmpty {
@@ -53,12 +67,7 @@ struct ProductRepository: ProductStore {
         )
         """)
     }
-    let filter = SQL.joined(conditions, separator: " AND ")
-    return try await runner.query(
-      """
-      SELECT \(Self.columns) \(Self.tables(query.currency))
-      WHERE \(filter) ORDER BY p.id LIMIT \(query.page.limit + 1)
-      """, Product.init(row:))
+    return SQL.joined(conditions, separator: " AND ")
   }
 
   func product(_ id: Int, currency: Currency) async throws -> Product? {
@@ -201,22 +210,32 @@ struct ProductRepository: ProductStore {
 }
 
 extension Product {
-  fileprivate init(row: inout Row) throws {
+  init(row: inout Row) throws {
     id = try row.next()
     name = try row.next()
     price = try Money(row: &row)
     slug = try row.next()
     sku = try row.next()
     description = try row.next()
-    status = Status(rawValue: try row.next()) ?? .draft
+    status = try Status(stored: row.next())
     categories = try row.next()
     attributes = try JSONDecoding.decode(from: Array(row.next(as: JSONText.self).text.utf8))
     images = try JSONDecoding.decode(from: Array(row.next(as: JSONText.self).text.utf8))
     inStock = try row.next()
     variantCount = try row.next()
+    stockVersion = try row.next()
     version = try row.next()
     createdAt = try row.next()
     updatedAt = try row.next()
+  }
+}
+
+extension Product.Status {
+  fileprivate init(stored text: String) throws {
+    guard let status = Self(rawValue: text) else {
+      throw PostgresError.invalid("a product is in the unknown status \(text)")
+    }
+    self = status
   }
 }
 

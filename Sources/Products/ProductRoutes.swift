@@ -36,20 +36,22 @@ struct ProductRoutes: Sendable {
         text: query.text("q"), category: query.text("category"), ids: query.list("ids"),
         slug: query.text("slug"), currency: try currency(query), status: status,
         page: query.page()))
-    return try HTTPResponse.page(
-      Page(elements: page.elements.map { ProductView($0) }, next: page.next), of: call
-    ).publiclyCacheable(for: call)
+    return try HTTPResponse.page(page.map { ProductView($0) }, of: call)
+      .counting(page.total).publiclyCacheable(for: call)
   }
 
   private func show(_ call: Call) async throws -> HTTPResponse {
     let currency = try currency(call.query(["currency"])) ?? .usd
     let product = try await service.product(
       call.parameter("id"), currency: currency, for: call.caller)
-    if call.clientHas(version: product.version) { return .notModified(version: product.version) }
+    // Read before the variants, whose stock may have moved since: never newer than the answer.
+    let tag = ETag(version: product.version, stock: product.stockVersion)
+    if call.request.fields[.ifNoneMatch].map(tag.isNamed(in:)) == true {
+      return .notModified(version: product.version).adding(.etag, tag.text)
+    }
     let variants = try await service.variants(of: product, currency: currency)
-    return try HTTPResponse.json(
-      ProductView(product, variants: variants), version: product.version
-    ).publiclyCacheable(for: call)
+    return try HTTPResponse.json(ProductView(product, variants: variants))
+      .adding(.etag, tag.text).publiclyCacheable(for: call)
   }
 
   private func create(_ call: Call) async throws -> HTTPResponse {

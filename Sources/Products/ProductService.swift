@@ -49,6 +49,8 @@ struct Category: Sendable {
 /// What the catalogue keeps its data in.
 protocol ProductStore: Sendable {
   func products(_ query: ProductQuery) async throws -> [Product]
+  /// How many products all pages have.
+  func count(_ query: ProductQuery) async throws -> Int
   func product(_ id: Int, currency: Currency) async throws -> Product?
   func variants(of id: Int, currency: Currency) async throws -> [Variant]
   func categories() async throws -> [Category]
@@ -66,7 +68,8 @@ struct ProductService: Sendable {
 
   func list(_ query: ProductQuery) async throws -> Page<Product> {
     let rows = try await store.products(query)
-    return Page(rows: rows, limit: query.page.limit) { Cursor([String($0.id)]) }
+    let total = query.page.wantsTotal ? try await store.count(query) : nil
+    return Page(rows: rows, limit: query.page.limit, total: total) { Cursor([String($0.id)]) }
   }
 
   /// - Throws: `NotFound` for what does not exist, and to the public for what is not active.

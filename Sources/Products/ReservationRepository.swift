@@ -80,13 +80,16 @@ struct ReservationRepository: ReservationStore {
           available: level.available) : nil
     }
     guard shortages.isEmpty else { return shortages }
-    try await change(lines, sign: 1)
+    for moved in try await change(lines, sign: 1)
+    where moved.hasBecomeLow(by: -(wanted[moved.variantID] ?? 0)) {
+      try await moved.tellLow(to: outbox, in: runner)
+    }
     return []
   }
 
   func giveBack(_ lines: [ReservationLine]) async throws {
     _ = try await lock(lines)
-    try await change(lines, sign: -1)
+    _ = try await change(lines, sign: -1)
   }
 
   /// A multi-row UPDATE locks in the order of its plan, so the rows are locked first.
@@ -101,14 +104,16 @@ struct ReservationRepository: ReservationStore {
     ) { row in (variantID: try row.next(), available: try row.next()) }
   }
 
-  private func change(_ lines: [ReservationLine], sign: Int) async throws {
+  private func change(_ lines: [ReservationLine], sign: Int) async throws -> [MovedStock] {
     let quantities = lines.map { $0.quantity * sign }
-    try await runner.execute(
+    return try await runner.query(
       """
-      UPDATE stock SET reserved = reserved + line.quantity, version = version + 1
-      FROM unnest(\(lines.map(\.variantId)), \(quantities)) AS line (variant, quantity)
-      WHERE stock.variant_id = line.variant
-      """)
+      UPDATE stock SET reserved = reserved + line.quantity, version = stock.version + 1
+      FROM unnest(\(lines.map(\.variantId)), \(quantities)) AS line (variant, quantity),
+        variants v
+      WHERE stock.variant_id = line.variant AND v.id = line.variant
+      RETURNING \(MovedStock.columns)
+      """, MovedStock.init(row:))
   }
 
   func save(

@@ -121,6 +121,8 @@ protocol StockStore: Sendable {
     _ variantID: Int, by delta: Int, _ adjustment: StockAdjustment, actor: String
   ) async throws -> StockMovement
   func movements(of variantID: Int, _ page: PageRequest) async throws -> [StockMovement]
+  /// How many movements all pages have.
+  func movementCount(of variantID: Int) async throws -> Int
 }
 
 /// The warehouse's use cases.
@@ -137,7 +139,8 @@ struct StockService: Sendable {
       throw ValidationFailure("cursor", "invalid", "is not a cursor of this list")
     }
     let rows = try await store.movements(of: variantID, page)
-    return Page(rows: rows, limit: page.limit) { Cursor([String($0.id)]) }
+    let total = page.wantsTotal ? try await store.movementCount(of: variantID) : nil
+    return Page(rows: rows, limit: page.limit, total: total) { Cursor([String($0.id)]) }
   }
 
   /// - Throws: `StockError`.

@@ -26,11 +26,13 @@ struct StockRepository: StockStore {
   func move(
     _ variantID: Int, by delta: Int, _ adjustment: StockAdjustment, actor: String
   ) async throws -> StockMovement {
-    let version: Int? = try await runner.value(
+    let moved = try await runner.first(
       """
-      UPDATE stock SET on_hand = on_hand + \(delta), version = version + 1
-      WHERE variant_id = \(variantID) RETURNING version
-      """)
+      UPDATE stock SET on_hand = on_hand + \(delta), version = stock.version + 1
+      FROM variants v
+      WHERE stock.variant_id = \(variantID) AND v.id = stock.variant_id
+      RETURNING \(MovedStock.columns)
+      """, MovedStock.init(row:))
     let movement = try await runner.first(
       """
       INSERT INTO stock_movements (variant_id, delta, reason, note, ref_type, ref_id, actor)
@@ -38,7 +40,7 @@ struct StockRepository: StockStore {
         'adjustment', \(UUID128.v7().description), \(actor))
       RETURNING id, variant_id, delta, reason, note, actor, at
       """, StockMovement.init(row:))
-    guard let movement, let version else {
+    guard let movement, let moved else {
       throw PostgresError.invalid("a locked stock row did not change")
     }
     struct Data: Encodable {
@@ -48,10 +50,16 @@ struct StockRepository: StockStore {
     }
     try await outbox.append(
       EventDraft(
-        type: "stock.adjusted", subject: "\(variantID)", version: version,
+        type: "stock.adjusted", subject: "\(variantID)", version: moved.version,
         data: Data(variantId: variantID, delta: delta, reason: adjustment.reason.rawValue)),
       in: runner)
+    if moved.hasBecomeLow(by: delta) { try await moved.tellLow(to: outbox, in: runner) }
     return movement
+  }
+
+  func movementCount(of variantID: Int) async throws -> Int {
+    try await runner.value("SELECT count(*) FROM stock_movements WHERE variant_id = \(variantID)")
+      ?? 0
   }
 
   func movements(of variantID: Int, _ page: PageRequest) async throws -> [StockMovement] {

@@ -14,9 +14,9 @@ struct StockRoutes: Sendable {
       return try .json(level, version: level.version)
     }
     routes.get("/variants/{id}/stock-movements", access: .staff) { call in
-      let page = try call.query(pageParameters).page()
-      return try .page(
-        try await service.movements(of: call.parameter("id"), page), of: call)
+      let request = try call.query(pageParameters).page()
+      let page = try await service.movements(of: call.parameter("id"), request)
+      return try .page(page, of: call).counting(page.total)
     }
     routes.post("/variants/{id}/stock-adjustments", access: .staff, key: .required) { call in
       let id: Int = try call.parameter("id")

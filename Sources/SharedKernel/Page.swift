@@ -34,14 +34,19 @@ package struct PageRequest: Hashable, Sendable {
 
   package let limit: Int
   package let after: Cursor?
+  /// Whether the whole list is to be counted too, which costs a statement.
+  package let wantsTotal: Bool
 
   /// - Throws: `ValidationFailure` unless the limit is 1 through 100.
-  package init(limit: Int = limitDefault, after: Cursor? = nil) throws(ValidationFailure) {
+  package init(
+    limit: Int = limitDefault, after: Cursor? = nil, wantsTotal: Bool = false
+  ) throws(ValidationFailure) {
     guard (1...Self.limitMax).contains(limit) else {
       throw ValidationFailure("limit", "out_of_range", "must be 1 to \(Self.limitMax)")
     }
     self.limit = limit
     self.after = after
+    self.wantsTotal = wantsTotal
   }
 }
 
@@ -49,16 +54,25 @@ package struct PageRequest: Hashable, Sendable {
 package struct Page<Element: Sendable>: Sendable {
   package let elements: [Element]
   package let next: Cursor?
+  /// Of the whole list, all pages; nil when it was not asked for.
+  package let total: Int?
 
-  package init(elements: [Element], next: Cursor?) {
+  package init(elements: [Element], next: Cursor?, total: Int? = nil) {
     self.elements = elements
     self.next = next
+    self.total = total
   }
 
   /// Makes a page from up to `limit + 1` rows: the row too many only proves that there are more.
-  package init(rows: [Element], limit: Int, cursor: (Element) -> Cursor) {
+  package init(rows: [Element], limit: Int, total: Int? = nil, cursor: (Element) -> Cursor) {
     elements = Array(rows.prefix(limit))
     next = rows.count > limit ? elements.last.map(cursor) : nil
+    self.total = total
+  }
+
+  /// The same page of what `transform` makes of its elements.
+  package func map<Other>(_ transform: (Element) throws -> Other) rethrows -> Page<Other> {
+    Page<Other>(elements: try elements.map(transform), next: next, total: total)
   }
 }
 

@@ -26,7 +26,9 @@ package struct UserApplication: ShopService {
     UserRoutes(
       service: UserService(store: users), limits: limits,
       within: { UserService(store: UserRepository(runner: $0.transaction, outbox: outbox)) },
-      hashPassword: { try await PasswordHash.make(of: $0.text).text }
+      hashPassword: { password in
+        try await orBusy { try await PasswordHash.make(of: password.text).text }
+      }
     ).add(to: &routes)
     let keys = keys
     SessionRoutes(
@@ -63,6 +65,15 @@ package struct UserApplication: ShopService {
   }
 }
 
+/// Says when to come back, if as many passwords are being hashed as may be.
+private func orBusy<Value>(_ hash: () async throws -> Value) async throws -> Value {
+  do {
+    return try await hash()
+  } catch PasswordHashFailure.busy {
+    throw UserError.busy
+  }
+}
+
 /// libsodium, the key in the database and the service's secret, behind what the domain asks for.
 private final class Cryptography: SessionCryptography {
   /// How long a key is used before the database is asked again for a newer one.
@@ -78,7 +89,14 @@ private final class Cryptography: SessionCryptography {
   }
 
   func isRight(_ password: String, for hash: String?) async throws -> Bool {
-    try await PasswordHash.verify(password, against: hash.map(PasswordHash.init(text:)))
+    try await orBusy {
+      try await PasswordHash.verify(password, against: hash.map(PasswordHash.init(text:)))
+    }
+  }
+
+  func strongerHash(of password: String, than hash: String) async throws -> String? {
+    guard PasswordHash(text: hash).needsRehash else { return nil }
+    return try await orBusy { try await PasswordHash.make(of: password).text }
   }
 
   /// `session.random.code`: the code proves that the token is ours without a look at the database.

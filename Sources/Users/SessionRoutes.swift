@@ -17,7 +17,7 @@ struct SessionRoutes: Sendable {
       let body: SignIn = try call.json()
       return try .json(
         try await service.signIn(
-          email: body.email, password: body.password, from: call.request.peer?.description,
+          email: body.email, password: body.password, from: call.clientAddress?.description,
           userAgent: call.request.fields[.userAgent]))
     }
     routes.post("/sessions/refresh", access: .anyone) { call in
@@ -46,7 +46,11 @@ struct SessionRoutes: Sendable {
 
 extension UserError: RetryableFailure {
   var retryAfter: Duration? {
-    self == .tooManyAttempts ? AttemptLimits.window : nil
+    switch self {
+    case .tooManyAttempts: AttemptLimits.window
+    case .busy: .seconds(1)
+    case .emailTaken, .invalidCredentials, .sessionEnded, .changedMeanwhile: nil
+    }
   }
 }
 

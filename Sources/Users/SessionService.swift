@@ -16,7 +16,13 @@ protocol SessionStore: Sendable {
 /// The cryptography of signing in, of which the domain knows only what it is for.
 protocol SessionCryptography: Sendable {
   /// As slow for an unknown user (nil) as for a known one.
+  ///
+  /// - Throws: `UserError.busy`
   func isRight(_ password: String, for hash: String?) async throws -> Bool
+  /// The hash of today's strength of a password whose hash is weaker; nil if it is not.
+  ///
+  /// - Throws: `UserError.busy`
+  func strongerHash(of password: String, than hash: String) async throws -> String?
   func newRefreshToken(for session: UUID128) -> String
   /// The session that a refresh token was made for, spent or not; nil for what was never one.
   func session(ofRefreshToken token: String) -> UUID128?
@@ -37,13 +43,22 @@ struct SessionService: Sendable {
   ) async throws -> TokenPair {
     // What is no address has no account: all such attempts count as one.
     let account = (try? EmailAddress(email))?.text ?? "(no address)"
-    try await limits.admitSignIn(to: account, from: address)
+    let attempt = try await limits.beginSignIn(to: account, from: address)
     let credentials = try await users.credentials(of: account)
-    let isRight = try await cryptography.isRight(password, for: credentials?.passwordHash)
-    guard isRight, let user = credentials?.user, user.status == .active else {
-      try await limits.noteWrongPassword(for: account, from: address)
+    let isRight: Bool
+    do {
+      isRight = try await cryptography.isRight(password, for: credentials?.passwordHash)
+    } catch {
+      // It was not looked at.
+      try await limits.withdraw(attempt)
+      throw error
+    }
+    guard isRight, let credentials, credentials.user.status == .active else {
       throw UserError.invalidCredentials
     }
+    let user = credentials.user
+    try await limits.withdraw(attempt)
+    try await strengthen(credentials, password)
     let now = Timestamp.now()
     let id = UUID128.v7(at: now)
     let refreshToken = cryptography.newRefreshToken(for: id)
@@ -52,6 +67,20 @@ struct SessionService: Sendable {
       createdAt: now, expiresAt: now + Session.life)
     try await store.insert(session, refreshHash: cryptography.hash(ofToken: refreshToken))
     return try await pair(for: user, session.id, refreshToken)
+  }
+
+  /// Only now, with the password at hand, can it be hashed anew.
+  private func strengthen(_ credentials: Credentials, _ password: String) async throws {
+    do {
+      guard
+        let hash = try await cryptography.strongerHash(
+          of: password, than: credentials.passwordHash)
+      else { return }
+      try await users.replaceHash(
+        of: credentials.user.id, from: credentials.passwordHash, to: hash)
+    } catch UserError.busy {
+      // The next time will do: nobody waits for this.
+    }
   }
 
   /// - Throws: `UserError.sessionEnded`.

@@ -139,6 +139,8 @@ enum UserError: Failure, Hashable {
   case invalidCredentials
   /// Too many wrong passwords of late.
   case tooManyAttempts
+  /// As many passwords are being hashed as may be.
+  case busy
   /// A refresh token that is not, or no longer, good.
   case sessionEnded
   case changedMeanwhile(currentVersion: Int)
@@ -147,7 +149,7 @@ enum UserError: Failure, Hashable {
     switch self {
     case .emailTaken: .duplicateResource
     case .invalidCredentials: .invalidCredentials
-    case .tooManyAttempts: .rateLimited
+    case .tooManyAttempts, .busy: .rateLimited
     case .sessionEnded: .unauthenticated
     case .changedMeanwhile: .preconditionFailed
     }
@@ -158,6 +160,7 @@ enum UserError: Failure, Hashable {
     case .emailTaken: "There is an account with this address."
     case .invalidCredentials: "The address or the password is not right."
     case .tooManyAttempts: "Too many attempts; try again in 15 minutes."
+    case .busy: "Too many are signing in at the moment."
     case .sessionEnded: "The session has ended; sign in again."
     case .changedMeanwhile(let version): "This is at version \(version)."
     }
@@ -167,7 +170,7 @@ enum UserError: Failure, Hashable {
     switch self {
     case .emailTaken: ["field": "email"]
     case .changedMeanwhile(let version): ["currentVersion": .number(Int64(version))]
-    case .invalidCredentials, .tooManyAttempts, .sessionEnded: [:]
+    case .invalidCredentials, .tooManyAttempts, .busy, .sessionEnded: [:]
     }
   }
 }

@@ -33,6 +33,19 @@ struct UserRepository: UserStore {
     }
   }
 
+  func count(role: Role?) async throws -> Int {
+    try await runner.value(
+      """
+      SELECT count(*) FROM users u
+      WHERE \(role?.rawValue)::text IS NULL OR u.role = \(role?.rawValue)
+      """) ?? 0
+  }
+
+  func replaceHash(of id: UserID, from old: String, to new: String) async throws {
+    try await runner.execute(
+      "UPDATE users SET password_hash = \(new) WHERE id = \(id) AND password_hash = \(old)")
+  }
+
   func insert(
     _ registration: Registration, id: UserID, passwordHash: String
   ) async throws -> User {
@@ -72,8 +85,16 @@ extension User {
     id = try row.next()
     email = try EmailAddress(try row.next())
     name = try row.next()
-    role = Role(rawValue: try row.next()) ?? .customer
-    status = Status(rawValue: try row.next()) ?? .suspended
+    let role: String = try row.next()
+    let status: String = try row.next()
+    guard let role = Role(rawValue: role) else {
+      throw PostgresError.invalid("a user has the unknown role \(role)")
+    }
+    guard let status = Status(rawValue: status) else {
+      throw PostgresError.invalid("a user is in the unknown status \(status)")
+    }
+    self.role = role
+    self.status = status
     isEmailVerified = try row.next(as: Timestamp?.self) != nil
     locale = try row.next()
     version = try row.next()

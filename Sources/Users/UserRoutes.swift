@@ -27,7 +27,7 @@ struct UserRoutes: Sendable {
         return role
       }
       let page = try await service.users(query.page(), role: role)
-      return try .page(Page(elements: page.elements.map(UserView.init), next: page.next), of: call)
+      return try .page(page.map(UserView.init), of: call).counting(page.total)
     }
     routes.get("/users/{id}", access: .staff) { call in
       let user = try await service.user(call.parameter("id"))
@@ -45,7 +45,7 @@ struct UserRoutes: Sendable {
     let body: NewUser = try call.json()
     let registration = try Registration(
       email: body.email, password: body.password, name: body.name, locale: body.locale)
-    try await limits.admitRegistration(from: call.request.peer?.description)
+    try await limits.admitRegistration(from: call.clientAddress?.description)
     // Before the transaction: it takes tens of milliseconds.
     let hash = try await hashPassword(registration.password)
     return try await call.idempotently { work in

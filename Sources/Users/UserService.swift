@@ -10,7 +10,10 @@ struct Credentials: Sendable {
 protocol UserStore: Sendable {
   func user(_ id: UserID) async throws -> User?
   func users(_ page: PageRequest, role: Role?) async throws -> [User]
+  func count(role: Role?) async throws -> Int
   func credentials(of email: String) async throws -> Credentials?
+  /// Replaces a password's hash, unless the password was changed meanwhile.
+  func replaceHash(of id: UserID, from old: String, to new: String) async throws
   /// - Throws: `UserError.emailTaken`.
   func insert(_ registration: Registration, id: UserID, passwordHash: String) async throws -> User
   /// Saves name and locale if the stored version is still the user's; false if it is not.
@@ -29,9 +32,9 @@ struct UserService: Sendable {
   }
 
   func users(_ page: PageRequest, role: Role?) async throws -> Page<User> {
-    Page(rows: try await store.users(page, role: role), limit: page.limit) {
-      Cursor([$0.id.description])
-    }
+    let rows = try await store.users(page, role: role)
+    let total = page.wantsTotal ? try await store.count(role: role) : nil
+    return Page(rows: rows, limit: page.limit, total: total) { Cursor([$0.id.description]) }
   }
 
   /// - Throws: `UserError.emailTaken`.

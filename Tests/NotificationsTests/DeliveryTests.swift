@@ -25,9 +25,8 @@ struct DeliveryTests {
     for _ in 0..<20 { try await bench.insert(bench.notice(for: .user(.new()))) }
     let sender = ScriptedSender { _ in .sent }
     let delivery = Delivery(queue: bench.repository, sender: sender)
-    #expect(try await delivery.deliverBatch() == Delivery.batchMax)
-    #expect(try await delivery.deliverBatch() == 20 - Delivery.batchMax)
-    #expect(try await delivery.deliverBatch() == 0)
+    #expect(try await delivery.deliverDue() == 20)
+    #expect(try await delivery.deliverDue() == 0)
     #expect(Set(sender.sent).count == 20)
     #expect(sender.sent.count == 20)
     #expect(try await bench.states() == ["sent": 20])
@@ -39,8 +38,8 @@ struct DeliveryTests {
     for _ in 0..<30 { try await bench.insert(bench.notice(for: .user(.new()))) }
     let sender = ScriptedSender { _ in .sent }
     let delivery = Delivery(queue: bench.repository, sender: sender)
-    async let left = delivery.deliverBatch()
-    async let right = delivery.deliverBatch()
+    async let left = delivery.deliverDue()
+    async let right = delivery.deliverDue()
     #expect(try await left + right == 30)
     #expect(Set(sender.sent).count == 30)
     #expect(sender.sent.count == 30)
@@ -53,17 +52,17 @@ struct DeliveryTests {
     let sender = ScriptedSender { _ in throw Broken() }
     let delivery = Delivery(queue: bench.repository, sender: sender)
     for wait in [5, 30, 120, 600, 3600, 21_600, 86_400] {
-      #expect(try await delivery.deliverBatch() == 1)
-      #expect(try await delivery.deliverBatch() == 0)
+      #expect(try await delivery.deliverDue() == 1)
+      #expect(try await delivery.deliverDue() == 0)
       let left = try #require(try await bench.secondsToNextRun())
       #expect((wait - 30...wait).contains(left))
       try await bench.makeDue()
     }
     #expect(try await bench.states() == ["queued": 1])
-    #expect(try await delivery.deliverBatch() == 1)
+    #expect(try await delivery.deliverDue() == 1)
     #expect(try await bench.states() == ["failed": 1])
     try await bench.makeDue()
-    #expect(try await delivery.deliverBatch() == 0)
+    #expect(try await delivery.deliverDue() == 0)
     #expect(sender.sent.count == 8)
     #expect(try await bench.errors() == ["the mail server is away"])
   }
@@ -78,8 +77,51 @@ struct DeliveryTests {
       if notification.recipient == .user(unlucky) { throw Broken() }
       return .sent
     }
-    #expect(try await Delivery(queue: bench.repository, sender: sender).deliverBatch() == 6)
+    #expect(try await Delivery(queue: bench.repository, sender: sender).deliverDue() == 6)
     #expect(try await bench.states() == ["sent": 5, "queued": 1])
+  }
+
+  @Test("a slow one holds up neither what is due nor what falls due meanwhile")
+  func slowOne() async throws {
+    let bench = try await NotificationsBench()
+    let slow = UserID.new()
+    try await bench.insert(bench.notice(for: .user(slow)))
+    for _ in 0..<40 { try await bench.insert(bench.notice(for: .user(.new()))) }
+    let (othersSent, tellOthersSent) = AsyncStream.makeStream(of: Void.self)
+    let sent = Mutex(0)
+    let sender = ScriptedSender { notification in
+      if notification.recipient == .user(slow) {
+        try await bench.insert(bench.notice(for: .user(.new())))
+        for await _ in othersSent {}
+        return .sent
+      }
+      let count = sent.withLock { count in
+        count += 1
+        return count
+      }
+      if count == 41 { tellOthersSent.finish() }
+      return .sent
+    }
+    #expect(try await Delivery(queue: bench.repository, sender: sender).deliverDue() == 42)
+    #expect(try await bench.states() == ["sent": 42])
+  }
+
+  @Test("no more are sent at once than may be")
+  func atOnce() async throws {
+    let bench = try await NotificationsBench()
+    for _ in 0..<40 { try await bench.insert(bench.notice(for: .user(.new()))) }
+    let sending = Mutex((now: 0, most: 0))
+    let sender = ScriptedSender { _ in
+      sending.withLock {
+        $0.now += 1
+        $0.most = max($0.most, $0.now)
+      }
+      await Task.yield()
+      sending.withLock { $0.now -= 1 }
+      return .sent
+    }
+    #expect(try await Delivery(queue: bench.repository, sender: sender).deliverDue() == 40)
+    #expect(sending.withLock { $0.most } <= Delivery.sendingMax)
   }
 
   @Test("what no further try can help is given up at once, what has no address is skipped")
@@ -91,7 +133,7 @@ struct DeliveryTests {
       if notification.recipient.userID != nil { throw Undeliverable(reason: "no such mailbox") }
       return .skipped("no address")
     }
-    #expect(try await Delivery(queue: bench.repository, sender: sender).deliverBatch() == 2)
+    #expect(try await Delivery(queue: bench.repository, sender: sender).deliverDue() == 2)
     #expect(try await bench.states() == ["failed": 1, "skipped": 1])
   }
 
@@ -119,11 +161,11 @@ struct DeliveryTests {
     try await bench.insert(bench.notice(for: .user(.new())))
     let sender = ScriptedSender { _ in throw CancellationError() }
     await #expect(throws: CancellationError.self) {
-      try await Delivery(queue: bench.repository, sender: sender).deliverBatch()
+      try await Delivery(queue: bench.repository, sender: sender).deliverDue()
     }
     #expect(try await bench.states() == ["queued": 1])
     let next = Delivery(queue: bench.repository, sender: ScriptedSender { _ in .sent })
-    #expect(try await next.deliverBatch() == 1)
+    #expect(try await next.deliverDue() == 1)
     #expect(try await bench.states() == ["sent": 1])
   }
 }

@@ -56,12 +56,12 @@ struct NoticeConsumersTests {
     try await bench.read(feed)
     let sender = ScriptedSender { _ in .sent }
     let delivery = Delivery(queue: bench.repository, sender: sender)
-    #expect(try await delivery.deliverBatch() == 7)
+    #expect(try await delivery.deliverDue() == 7)
 
     try await bench.setBack("order-service")
     try await bench.read(feed)
     #expect(try await bench.states() == ["sent": 7])
-    #expect(try await delivery.deliverBatch() == 0)
+    #expect(try await delivery.deliverDue() == 0)
   }
 
   @Test("a replay into emptied tables makes the same rows, none of which is sent")

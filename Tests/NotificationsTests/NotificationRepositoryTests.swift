@@ -1,3 +1,4 @@
+import Postgres
 import SharedKernel
 import Testing
 
@@ -29,11 +30,47 @@ struct NotificationRepositoryTests {
     try await bench.insert(notice, event: event)
     let sender = ScriptedSender { _ in .sent }
     let delivery = Delivery(queue: bench.repository, sender: sender)
-    _ = try await delivery.deliverBatch()
+    _ = try await delivery.deliverDue()
     try await bench.insert(notice, event: event, isReplay: true)
     try await bench.insert(notice, isReplay: true)
-    #expect(try await delivery.deliverBatch() == 0)
+    #expect(try await delivery.deliverDue() == 0)
     #expect(try await bench.states() == ["sent": 1, "replayed": 1])
+  }
+
+  @Test(
+    "what is not known here is an error, not something else",
+    arguments: [
+      (["fax", "staff", "sent"], "a notification is for the unknown channel fax"),
+      (["log", "nobody", "sent"], "a notification is for an unknown kind of recipient"),
+      (["log", "staff", "lost"], "a notification is in the unknown state lost"),
+    ])
+  func unknown(stored: [String], reason: String) async throws {
+    let bench = try await NotificationsBench()
+    await #expect {
+      try await bench.database.first(
+        """
+        SELECT \(UUID128.v7()), \(UUID128.v7()), 't', \(stored[0]), \(stored[1]), '{}'::jsonb,
+          \(stored[2]), 0, NULL::timestamptz, NULL::timestamptz, now()
+        """, Notification.init(row:))
+    } throws: { error in
+      error as? PostgresError == .invalid(reason)
+    }
+  }
+
+  @Test("what is for a channel of a later version is left to that")
+  func laterChannel() async throws {
+    let bench = try await NotificationsBench()
+    try await bench.insert(bench.notice(for: .user(.new())))
+    try await bench.admin.execute(
+      "ALTER TABLE notification.notifications DROP CONSTRAINT notifications_channel_check")
+    try await bench.insert(bench.notice(for: .user(.new())))
+    try await bench.admin.execute(
+      """
+      UPDATE notification.notifications SET channel = 'fax'
+      WHERE id = (SELECT id FROM notification.notifications ORDER BY id LIMIT 1)
+      """)
+    let due = try await bench.repository.takeDue(limit: 10, lease: .seconds(60))
+    #expect(due.map(\.channel) == [.log])
   }
 
   @Test("what a notice says and to whom comes back as it went in")

@@ -97,6 +97,24 @@ struct NotificationRoutesTests {
     #expect(Set(ids).count == 7)
   }
 
+  @Test("total=true counts what all pages have")
+  func total() async throws {
+    let bench = try await NotificationsBench()
+    let user = UserID.new()
+    for _ in 0..<3 { try await bench.insert(bench.notice(for: .user(user))) }
+    try await bench.insert(bench.notice(for: .user(.new())))
+    func total(_ target: String, as token: String) async throws -> String? {
+      try await bench.send(.get, target, as: token).fields["X-Total-Count"]
+    }
+    #expect(try await total("/notifications?limit=1&total=true", as: "\(user)") == "3")
+    #expect(try await total("/notifications?limit=1", as: "\(user)") == nil)
+    let all = "/admin/notifications?limit=1&total=true"
+    #expect(try await total(all, as: NotificationsBench.staff) == "4")
+    #expect(try await total("\(all)&to=user:\(user)", as: NotificationsBench.staff) == "3")
+    let refused = try await bench.send(.get, "/notifications?total=all", as: "\(user)")
+    #expect(refused.problemKind == .validationFailed)
+  }
+
   @Test("staff see all notices by all channels, and find those of one state, type or recipient")
   func administration() async throws {
     let bench = try await NotificationsBench()
@@ -128,7 +146,7 @@ struct NotificationRoutesTests {
     let failing = Delivery(
       queue: bench.repository,
       sender: ScriptedSender { _ in throw Undeliverable(reason: "no such mailbox") })
-    _ = try await failing.deliverBatch()
+    _ = try await failing.deliverDue()
     #expect(try await bench.states() == ["failed": 1])
     let id = try #require(
       try await list(bench, "/admin/notifications", as: NotificationsBench.staff).first?.id)
@@ -140,7 +158,7 @@ struct NotificationRoutesTests {
     #expect(view.attempts == 0)
 
     let delivery = Delivery(queue: bench.repository, sender: ScriptedSender { _ in .sent })
-    #expect(try await delivery.deliverBatch() == 1)
+    #expect(try await delivery.deliverDue() == 1)
     let refused = try await bench.send(.post, path, as: NotificationsBench.staff)
     #expect(refused.problemKind == .invalidStateTransition)
     #expect(refused.problemBody?["from"]?.textValue == "sent")

@@ -321,6 +321,33 @@ import Testing
     _ = try await store.advance(new, to: .authorize, figures: nil, for: .seconds(15))
   }
 
+  // MARK: Rows that cannot be run
+
+  @Test("a saga that cannot be read, or is of a later version's kind, does not hold up the others")
+  func unreadable() async throws {
+    let bench = try await OrdersBench()
+    let unreadable = try await bench.place(wait: .zero)
+    let later = try await bench.place(wait: .zero)
+    let sound = try await bench.place(wait: .zero)
+    try await bench.makeDue()
+    try await bench.database.execute(
+      "UPDATE sagas SET input = '{}' WHERE order_id = \(unreadable.id)")
+    try await bench.database.execute(
+      "UPDATE sagas SET kind = 'ship' WHERE order_id = \(later.id)")
+    let told = Mutex<[ID<SagaLease>]>([])
+    let store = SagaRepository(database: bench.database, outbox: Outbox(signal: FeedSignal())) {
+      saga, _ in told.withLock { $0.append(saga) }
+    }
+    let leases = try await store.takeDue(countMax: 10, lease: .seconds(15))
+    #expect(leases.map(\.order.id) == [sound.id])
+    let saga: ID<SagaLease>? = try await bench.database.value(
+      "SELECT id FROM sagas WHERE order_id = \(unreadable.id)")
+    #expect(told.withLock { $0 } == [saga].compactMap(\.self))
+    let epoch: Int? = try await bench.database.value(
+      "SELECT epoch FROM sagas WHERE order_id = \(later.id)")
+    #expect(epoch == 1)
+  }
+
   // MARK: Parking
 
   @Test("a saga without progress for an hour is put before a person, and goes on")

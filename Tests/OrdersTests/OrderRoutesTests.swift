@@ -168,6 +168,81 @@ import Testing
     #expect(try await bench.send(.get, "/orders").status.code == 401)
   }
 
+  @Test("total=true counts what all pages have")
+  func total() async throws {
+    let bench = try await RoutesBench()
+    let user = "\(UserID.new())"
+    for _ in 0..<3 { _ = try await bench.buy(as: user) }
+    _ = try await bench.buy()
+    func total(_ target: String, as caller: String) async throws -> String? {
+      try await bench.send(.get, target, as: caller).fields["X-Total-Count"]
+    }
+    #expect(try await total("/orders?limit=2&total=true", as: user) == "3")
+    #expect(try await total("/orders?limit=2", as: user) == nil)
+    #expect(try await total("/orders?limit=1&total=true", as: "staff") == "4")
+    #expect(try await total("/admin/sagas?limit=1&total=true&state=done", as: "admin") == "4")
+    #expect(try await bench.send(.get, "/orders?total=2", as: user).status.code == 422)
+    let first = try await bench.send(.get, "/orders?limit=2&total=true", as: user)
+    let next = try #require(first.fields[.link]?.dropFirst().prefix { $0 != ">" })
+    #expect(try await total(String(next), as: user) == "3")
+  }
+
+  @Test("the way to the payment is its owner's: staff and services are not shown its token")
+  func actionToken() async throws {
+    let bench = try await RoutesBench()
+    let bought = try await bench.buy("tok_requires_action")
+    let order = try bought.order()
+    let path = "/orders/\(order.id)"
+    let owner = try await bench.send(.get, path, accessToken: order.accessToken).order()
+    #expect(owner.nextAction?.accessToken == "secret")
+    let others = [
+      try await bench.send(.get, path, as: "staff"),
+      try await bench.send(.get, "/orders", as: "staff"),
+      try await bench.send(.get, "/internal/orders/\(order.id)", as: "notification-service"),
+    ]
+    for answer in others {
+      #expect(answer.status == .ok)
+      let text = String(decoding: answer.body, as: UTF8.self)
+      #expect(text.contains(#""url":"/x""#))
+      #expect(!text.contains("secret"))
+    }
+    let cancelled = try await bench.send(.post, "\(path)/cancel", as: "staff")
+    #expect(!String(decoding: cancelled.body, as: UTF8.self).contains("secret"))
+    try await bench.bench.runWorkers()
+    let kept: Int? = try await bench.bench.database.value(
+      "SELECT count(*) FROM sagas WHERE next_action IS NOT NULL")
+    #expect(kept == 0)
+  }
+
+  @Test("an order lists its shipments and refunds, of which there are none yet")
+  func shipmentsAndRefunds() async throws {
+    let bench = try await RoutesBench()
+    let text = String(decoding: try await bench.buy().body, as: UTF8.self)
+    #expect(text.contains(#""shipments":[]"#))
+    #expect(text.contains(#""refunds":[]"#))
+  }
+
+  @Test("a request whose key's first one is just making the order is told to come back")
+  func keyInProgress() async throws {
+    let bench = try await RoutesBench(lockTimeout: "1s")
+    let key = "0123456789abcdef-inprogress"
+    let database = bench.bench.database
+    let answer = try await database.transaction { transaction in
+      // What the first request has written, and not yet committed.
+      try await transaction.execute(
+        """
+        INSERT INTO orders (id, principal, idem_key, fingerprint, capture_mode, currency, subtotal,
+          total, payment_id, state)
+        VALUES (\(OrderID.new()), 'anon', \(key), ''::bytea, 'automatic', 'USD', 0, 0,
+          \(PaymentID.new()), 'pending')
+        """)
+      return try await bench.buy(key: key)
+    }
+    #expect(answer.status.code == 409)
+    #expect(answer.problemKind == .idempotencyInProgress)
+    #expect(answer.fields[.retryAfter] == "1")
+  }
+
   @Test("a list is narrowed by what is known of orders")
   func filters() async throws {
     let bench = try await RoutesBench()
@@ -310,8 +385,8 @@ private struct RoutesBench {
   let secrets: ServiceSecrets
   private let router: Router
 
-  init() async throws {
-    let bench = try await OrdersBench()
+  init(lockTimeout: String = "0") async throws {
+    let bench = try await OrdersBench(lockTimeout: lockTimeout)
     let secrets = try ServiceSecrets(key: [UInt8](repeating: 7, count: 32))
     let kit = RequestKit(
       storage: RequestStorage(

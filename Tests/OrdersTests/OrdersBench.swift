@@ -19,9 +19,13 @@ struct OrdersBench: Sendable {
 
   private static let loops = EventLoopGroup(count: 1)
 
-  /// - Parameter timings: waits are not slept: they move the clock.
-  init(timings: CheckoutTimings = CheckoutTimings()) async throws {
-    let database = try await Self.makeDatabase()
+  /// - Parameters:
+  ///   - timings: waits are not slept: they move the clock.
+  ///   - lockTimeout: of the service's role; none, since a busy machine is no failure.
+  init(
+    timings: CheckoutTimings = CheckoutTimings(), lockTimeout: String = "0"
+  ) async throws {
+    let database = try await Self.makeDatabase(lockTimeout: lockTimeout)
     let peers = ScriptedPeers()
     let clock = TestClock()
     let outbox = Outbox(signal: FeedSignal())
@@ -38,7 +42,7 @@ struct OrdersBench: Sendable {
       checkout: runner, captureMode: .automatic)
   }
 
-  private static func makeDatabase() async throws -> Database {
+  private static func makeDatabase(lockTimeout: String) async throws -> Database {
     let server = try await PrivatePostgres.shared()
     let url = try await server.makeDatabase(named: "orders")
     let admin = Database(try patientConfiguration(url: url), group: loops)
@@ -51,8 +55,12 @@ struct OrdersBench: Sendable {
     try await admin.execute("GRANT USAGE ON SCHEMA orders TO order_app")
     try await admin.execute(
       """
-      DO $$ BEGIN EXECUTE format('ALTER ROLE order_app IN DATABASE %I SET search_path = orders',
-        current_database()); END $$
+      DO $$ BEGIN
+        EXECUTE format('ALTER ROLE order_app IN DATABASE %I SET search_path = orders',
+          current_database());
+        EXECUTE format('ALTER ROLE order_app IN DATABASE %I SET lock_timeout = %L',
+          current_database(), \(literal: lockTimeout));
+      END $$
       """)
     try await Migrator.run(
       commonMigrations(appRole: "order_app") + orderMigrations, schema: "orders", on: url)

@@ -78,6 +78,33 @@ struct PaymentRecoveryTests {
     #expect(Set(taken).count == 6)
   }
 
+  @Test("cancellations that the provider keeps refusing take turns, and leave room for others")
+  func stalledTakeTurns() async throws {
+    let bench = try await PaymentBench.fresh()
+    let service = bench.service(RefusingGateway(refusals: 100, bench.simulator))
+    var ids: Set<PaymentID> = []
+    for _ in 0..<3 {
+      let payment = try await bench.authorize().payment
+      _ = try await service.cancel(payment.id, orderID: payment.orderID, currency: .usd)
+      ids.insert(payment.id)
+    }
+    func take() async throws -> [PaymentID] {
+      let now = bench.clock.now
+      return try await bench.store.takeStalledCancellations(
+        unmovedSince: now + (.zero - .seconds(5)), limit: 1, now: now)
+    }
+    #expect(try await take().isEmpty)
+    bench.clock.advance(.seconds(20))
+    for _ in 0..<2 {
+      var taken: [PaymentID] = []
+      for _ in 0..<3 { taken += try await take() }
+      #expect(taken.count == 3)
+      #expect(Set(taken) == ids)
+      #expect(try await take().isEmpty)
+      bench.clock.advance(.seconds(10))
+    }
+  }
+
   @Test("past the provider's memory of keys an operation is looked up, never sent again")
   func looksUpWhenOld() async throws {
     let bench = try await PaymentBench.fresh()

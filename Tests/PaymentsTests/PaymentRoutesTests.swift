@@ -79,7 +79,11 @@ struct PaymentRoutesTests {
     let ofOrder = try await routes.send(
       .get, "/payments?orderId=\(order)&state=authorized", as: RoutesBench.staff)
     #expect(try ofOrder.decoded(as: [View].self).map(\.orderId) == [order])
-    for query in ["state=none", "sort=id", "from=yesterday", "limit=0"] {
+    let counted = try await routes.send(
+      .get, "/payments?limit=1&total=true", as: user.description)
+    #expect(counted.fields["X-Total-Count"] == "2")
+    #expect(paged.fields["X-Total-Count"] == nil)
+    for query in ["state=none", "sort=id", "from=yesterday", "limit=0", "total=yes"] {
       let refused = try await routes.send(.get, "/payments?\(query)", as: user.description)
       #expect(refused.problemKind == .validationFailed)
     }

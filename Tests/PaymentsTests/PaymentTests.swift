@@ -183,6 +183,21 @@ struct PaymentTests {
     #expect(payment.events.last?.kind == .expired)
   }
 
+  @Test("a customer's refusal that comes before the void of what waited for it stands")
+  func refusalBeforeExpiry() throws {
+    var payment = try Samples.accepted()
+    payment.settleAuthorization(.requiresAction(reference: "ch_1"))
+    let begun = payment.expire(now: Samples.start + .seconds(101))
+    let void = try #require(begun)
+    payment.settleAuthorization(.declined(code: "authentication_failed", reference: nil))
+    let declined = payment.version
+    payment.settle(void, .succeeded(reference: "op"))
+    #expect(payment.state == .declined)
+    #expect(payment.version > declined)
+    #expect(payment.events.map(\.kind) == [.requiresAction, .declined])
+    #expect(payment.journals.isEmpty)
+  }
+
   @Test("when the rest of a hold expires, what was captured stays captured")
   func restExpires() throws {
     var payment = try Samples.captured(400, of: 1000)

@@ -1,5 +1,6 @@
 import HTTPMessages
 import JSONSyntax
+import Postgres
 import ServiceKit
 import SharedKernel
 import Testing
@@ -240,6 +241,69 @@ struct ProductRoutesTests {
     #expect(again.fields[.etag] == tag)
     let signedIn = try await bench.send(.get, path, as: "customer")
     #expect(signedIn.fields[.cacheControl] == "no-store")
+  }
+
+  @Test("what is sold makes the answer another one, and leaves the version that a change names")
+  func conditionalAfterSale() async throws {
+    let bench = try await ProductsBench()
+    let made = try await bench.make("Chair", #","initialStock":1"#)
+    let path = "/products/\(made.id)"
+    let tag = try #require(try await bench.send(.get, path).fields[.etag])
+    let variant: Int? = try await bench.database.value("SELECT default_variant_id FROM products")
+    let line = ReservationLine(variantId: try #require(variant), quantity: 1)
+    _ = try await bench.hold(.new(), [line])
+    let sold = try await bench.send(.get, path, fields: [.ifNoneMatch: tag])
+    #expect(sold.status == .ok)
+    #expect(try sold.decoded(as: ProductBody.self).inStock == false)
+    let newTag = try #require(sold.fields[.etag])
+    #expect(newTag != tag)
+    for known in [newTag, "\(newTag.dropLast())-gzip\"", "\"x\", W/\(newTag)", "*"] {
+      let response = try await bench.send(.get, path, fields: [.ifNoneMatch: known])
+      #expect(response.status.code == 304, "\(known)")
+    }
+    for other in ["\"v1\"", "\"v1-gzip\"", "\"v2-s1\""] {
+      let response = try await bench.send(.get, path, fields: [.ifNoneMatch: other])
+      #expect(response.status == .ok, "\(other)")
+    }
+    let changed = try await bench.send(
+      .patch, path, as: "staff", body: #"{"name":"Stool"}"#, fields: [.ifMatch: tag])
+    #expect(changed.status == .ok)
+    let stale = try await bench.send(
+      .patch, path, as: "staff", body: #"{"name":"Chair"}"#, fields: [.ifMatch: newTag])
+    #expect(stale.problemKind == .preconditionFailed)
+  }
+
+  @Test("total=true counts what all pages have, as filtered")
+  func total() async throws {
+    let bench = try await ProductsBench()
+    for name in ["Red Chair", "Red Table", "Blue Lamp"] { try await bench.make(name) }
+    func total(_ query: String) async throws -> String? {
+      try await bench.send(.get, "/products?\(query)").fields["X-Total-Count"]
+    }
+    #expect(try await total("") == nil)
+    #expect(try await total("total=false") == nil)
+    #expect(try await total("total=true&limit=1") == "3")
+    #expect(try await total("total=true&q=red&limit=1") == "2")
+    let first = try await bench.send(.get, "/products?total=true&limit=2")
+    let next = try #require(first.fields[.link]?.dropFirst().prefix { $0 != ">" })
+    #expect(try await bench.send(.get, String(next)).fields["X-Total-Count"] == "3")
+    #expect(try await bench.send(.get, "/products?total=1").problemKind == .validationFailed)
+  }
+
+  @Test("a status that is not known here is an error, not another status")
+  func unknownStatus() async throws {
+    let bench = try await ProductsBench()
+    let made = try await bench.make("Chair")
+    await #expect {
+      try await bench.database.first(
+        """
+        SELECT 1, 'n', NULL::bigint, NULL::text, 's', 'k', 'd', 'lost', ARRAY[]::text[],
+          '{}'::jsonb, '[]'::jsonb, false, 1::bigint, 1::bigint, 1, now(), now()
+        """, Product.init(row:))
+    } throws: { error in
+      error as? PostgresError == .invalid("a product is in the unknown status lost")
+    }
+    #expect(made.status == .active)
   }
 
   @Test("a price is shown in the currency asked for, or none")

@@ -1,4 +1,5 @@
 import HTTPMessages
+import Postgres
 import ServiceKit
 import Testing
 
@@ -53,6 +54,54 @@ struct StockRoutesTests {
     ).decoded()
     #expect(ledger.map(\.delta) == [2, -3, 10])
     #expect(ledger.map(\.reason) == ["counted", "damaged", "received"])
+    #expect(try await bench.violations().isEmpty)
+  }
+
+  @Test("staff are told once each time that what is available comes down to the limit")
+  func low() async throws {
+    let bench = try await ProductsBench()
+    let variant = try await bench.stock(10)
+    struct Data: Decodable, Equatable {
+      let variantId: Int
+      let sku: String
+      let available: Int
+      let lowStockAt: Int
+    }
+    func low() async throws -> [Int] {
+      try await bench.database.values(
+        """
+        SELECT (data->>'available')::bigint FROM outbox
+        WHERE type = 'stock.low' AND subject = \("\(variant)") ORDER BY id
+        """)
+    }
+    _ = try await adjust(bench, variant, #"{"delta":-4,"reason":"damaged"}"#)
+    #expect(try await low() == [])
+    // Six are left; at five they are low.
+    let held = OrderID.new()
+    _ = try await bench.hold(held, [ReservationLine(variantId: variant, quantity: 2)])
+    #expect(try await low() == [4])
+    _ = try await adjust(bench, variant, #"{"delta":-1,"reason":"damaged"}"#)
+    #expect(try await low() == [4])
+    _ = try await bench.release(held)
+    _ = try await adjust(bench, variant, #"{"delta":5,"reason":"received"}"#)
+    #expect(try await low() == [4])
+    _ = try await adjust(bench, variant, #"{"setTo":5,"expectedOnHand":10,"reason":"counted"}"#)
+    #expect(try await low() == [4, 5])
+    let short = try await bench.hold(.new(), [ReservationLine(variantId: variant, quantity: 6)])
+    #expect(short.refusal != nil)
+    #expect(try await low() == [4, 5])
+    let data = try await bench.database.first(
+      "SELECT data FROM outbox WHERE type = 'stock.low' ORDER BY id LIMIT 1"
+    ) { try JSONDecoding.decode(Data.self, from: Array($0.next(as: JSONText.self).text.utf8)) }
+    #expect(data?.variantId == variant)
+    #expect(data?.lowStockAt == 5)
+    #expect(data?.sku.hasPrefix("THING-") == true)
+    let versions: [Int] = try await bench.database.values(
+      """
+      SELECT version FROM outbox WHERE type LIKE 'stock.%' AND subject = \("\(variant)")
+      ORDER BY id
+      """)
+    #expect(zip(versions, versions.dropFirst()).allSatisfy(<))
     #expect(try await bench.violations().isEmpty)
   }
 
@@ -116,6 +165,9 @@ struct StockRoutesTests {
       target = response.fields[.link].map { String($0.dropFirst().prefix { $0 != ">" }) }
     }
     #expect(seen == [5, 4, 3, 2, 1])
+    let counted = try await bench.send(
+      .get, "/variants/\(variant)/stock-movements?limit=2&total=true", as: "staff")
+    #expect(counted.fields["X-Total-Count"] == "5")
     for cursor in ["YQ", "MR8y", ""] {
       let response = try await bench.send(
         .get, "/variants/\(variant)/stock-movements?cursor=\(cursor)", as: "staff")

@@ -9,25 +9,33 @@ struct AttemptsTests {
   func perPlace() async throws {
     let limits = AttemptLimits(store: CountedAttempts())
     for _ in 0..<10 {
-      try await limits.admitSignIn(to: "ada@example.org", from: "10.0.0.1")
-      try await limits.noteWrongPassword(for: "ada@example.org", from: "10.0.0.1")
+      _ = try await limits.beginSignIn(to: "ada@example.org", from: "10.0.0.1")
     }
     await #expect(throws: UserError.tooManyAttempts) {
-      try await limits.admitSignIn(to: "ada@example.org", from: "10.0.0.200")
+      try await limits.beginSignIn(to: "ada@example.org", from: "10.0.0.200")
     }
     // The owner elsewhere, and others here, are not shut out.
-    try await limits.admitSignIn(to: "ada@example.org", from: "10.0.1.1")
-    try await limits.admitSignIn(to: "bob@example.org", from: "10.0.0.1")
+    _ = try await limits.beginSignIn(to: "ada@example.org", from: "10.0.1.1")
+    _ = try await limits.beginSignIn(to: "bob@example.org", from: "10.0.0.1")
+  }
+
+  @Test("right passwords are no attempts")
+  func withdrawn() async throws {
+    let limits = AttemptLimits(store: CountedAttempts())
+    for _ in 0..<30 {
+      try await limits.withdraw(
+        try await limits.beginSignIn(to: "ada@example.org", from: "10.0.0.1"))
+    }
   }
 
   @Test("a hundred wrong passwords from everywhere close an account to all")
   func perAccount() async throws {
     let limits = AttemptLimits(store: CountedAttempts())
     for place in 0..<100 {
-      try await limits.noteWrongPassword(for: "ada@example.org", from: "10.0.\(place).1")
+      _ = try await limits.beginSignIn(to: "ada@example.org", from: "10.0.\(place).1")
     }
     await #expect(throws: UserError.tooManyAttempts) {
-      try await limits.admitSignIn(to: "ada@example.org", from: "192.0.2.1")
+      try await limits.beginSignIn(to: "ada@example.org", from: "192.0.2.1")
     }
   }
 
@@ -35,10 +43,10 @@ struct AttemptsTests {
   func perPrefix() async throws {
     let limits = AttemptLimits(store: CountedAttempts())
     for account in 0..<300 {
-      try await limits.noteWrongPassword(for: "\(account)@example.org", from: "10.0.0.1")
+      _ = try await limits.beginSignIn(to: "\(account)@example.org", from: "10.0.0.1")
     }
     await #expect(throws: UserError.tooManyAttempts) {
-      try await limits.admitSignIn(to: "ada@example.org", from: "10.0.0.1")
+      try await limits.beginSignIn(to: "ada@example.org", from: "10.0.0.1")
     }
     await #expect(throws: UserError.tooManyAttempts) {
       try await limits.admitRegistration(from: "10.0.0.1")
@@ -46,13 +54,14 @@ struct AttemptsTests {
     try await limits.admitRegistration(from: "10.9.0.1")
   }
 
-  @Test("registrations count too")
+  @Test("registrations count among themselves, and shut nobody out who signs in")
   func registrations() async throws {
     let limits = AttemptLimits(store: CountedAttempts())
     for _ in 0..<300 { try await limits.admitRegistration(from: "2001:db8:1::1") }
     await #expect(throws: UserError.tooManyAttempts) {
       try await limits.admitRegistration(from: "2001:db8:1:2::9")
     }
+    _ = try await limits.beginSignIn(to: "ada@example.org", from: "2001:db8:1::1")
   }
 
   @Test(

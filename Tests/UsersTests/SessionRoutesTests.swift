@@ -1,5 +1,6 @@
 import HTTPMessages
 import JSONSyntax
+import Postgres
 import ServiceKit
 import SharedKernel
 import Testing
@@ -49,11 +50,85 @@ struct SessionRoutesTests {
     let bench = try await UsersBench()
     _ = try await bench.register("ada@example.org")
     let attempts = AttemptRepository(database: bench.database)
-    for _ in 0..<10 { try await attempts.note(account: "ada@example.org", prefix: "192.0.2") }
+    for _ in 0..<10 {
+      _ = try await attempts.note(account: "ada@example.org", prefix: "192.0.2") { _ in true }
+    }
     let refused = try await bench.signIn("ada@example.org")
     #expect(refused.problemKind == .rateLimited)
     #expect(refused.fields[.retryAfter] == "900")
     #expect(try await bench.signIn("ada@example.org", from: "198.51.100.1").status.code == 200)
+  }
+
+  @Test("of many wrong passwords at once no more are looked at than one after the other")
+  func attemptsAtOnce() async throws {
+    let bench = try await UsersBench()
+    _ = try await bench.register("ada@example.org")
+    let kinds = try await withThrowingTaskGroup(of: FailureKind?.self) { group in
+      for _ in 0..<25 {
+        group.addTask {
+          try await bench.signIn("ada@example.org", password: "wrong horse battery").problemKind
+        }
+      }
+      return try await group.reduce(into: [FailureKind?]()) { $0.append($1) }
+    }
+    #expect(kinds.count { $0 == .invalidCredentials } == 10)
+    #expect(kinds.count { $0 == .rateLimited } == 15)
+  }
+
+  @Test("right passwords are not counted, however many")
+  func rightOnes() async throws {
+    let bench = try await UsersBench()
+    _ = try await bench.register("ada@example.org")
+    for _ in 0..<12 {
+      #expect(try await bench.signIn("ada@example.org").status.code == 200)
+    }
+    let left: Int? = try await bench.database.value(
+      "SELECT count(*) FROM login_attempts WHERE account = 'ada@example.org'")
+    #expect(left == 0)
+  }
+
+  @Test("a weaker hash is replaced when its password is shown, and a strong one stays")
+  func rehash() async throws {
+    let bench = try await UsersBench()
+    _ = try await bench.register("ada@example.org")
+    func hash() async throws -> String? {
+      try await bench.database.value("SELECT password_hash FROM users")
+    }
+    let strong = try await hash()
+    _ = try await bench.signIn("ada@example.org")
+    #expect(try await hash() == strong)
+    // Of "password", with 8 MiB and one pass.
+    let weak =
+      "$argon2id$v=19$m=8192,t=1,p=1$xJFxqpTzG7/8w5r+NYY//Q"
+      + "$c1rtylIY+6c/Qyyi6rU9cldkeO4zlEWGqwpG/yXZJmY"
+    try await bench.database.execute("UPDATE users SET password_hash = \(weak)")
+    #expect(
+      try await bench.signIn("ada@example.org", password: "wrong horse battery").status.code == 401)
+    #expect(try await hash() == weak)
+    #expect(try await bench.signIn("ada@example.org", password: "password").status.code == 200)
+    let replaced = try await hash()
+    #expect(replaced?.contains("m=19456,t=2") == true)
+    #expect(try await bench.signIn("ada@example.org", password: "password").status.code == 200)
+    #expect(try await hash() == replaced)
+  }
+
+  @Test("who is turned away since too many hash is told to come back in a second")
+  func busy() {
+    #expect(UserError.busy.retryAfter == .seconds(1))
+    #expect(UserError.busy.kind == .rateLimited)
+  }
+
+  @Test("a role that is not known here is an error, not another role")
+  func unknownRole() async throws {
+    let bench = try await UsersBench()
+    await #expect {
+      try await bench.database.first(
+        """
+        SELECT \(UserID.new()), 'a@b.ch', 'A', 'king', 'active', NULL::timestamptz, 'en', 1, now()
+        """, User.init(row:))
+    } throws: { error in
+      error as? PostgresError == .invalid("a user has the unknown role king")
+    }
   }
 
   @Test("attempts are forgotten after a quarter of an hour")
@@ -67,7 +142,10 @@ struct SessionRoutesTests {
         VALUES ('ada', '192.0.2', now() - \(minutes) * interval '1 minute')
         """)
     }
-    #expect(try await attempts.attempts(account: "ada", prefix: "-").account == 2)
+    _ = try await attempts.note(account: "ada", prefix: "-") { counted in
+      #expect(counted.account == 2)
+      return false
+    }
     try await attempts.purge()
     let left: Int? = try await bench.database.first("SELECT count(*) FROM login_attempts") {
       try $0.next()

@@ -139,6 +139,11 @@ struct UserRoutesTests {
       Set(seen)
         == ["ada@example.org", "0@example.org", "1@example.org", "2@example.org"])
     #expect(seen.count == 4)
+    let counted = try await bench.send(
+      .get, "/users?role=customer&limit=1&total=true", as: token)
+    let customers: Int? = try await bench.database.value(
+      "SELECT count(*) FROM users WHERE role = 'customer'")
+    #expect(counted.fields["X-Total-Count"] == customers.map { "\($0)" })
     let staff: [UserView] = try await bench.send(.get, "/users?role=staff", as: token).decoded()
     #expect(staff.map(\.email) == ["ada@example.org"])
     let wrong = try await bench.send(.get, "/users?role=king", as: token)

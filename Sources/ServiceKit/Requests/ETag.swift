@@ -1,10 +1,18 @@
 /// An entity tag made from a version number: `"v7"`, or `"v7-gzip"` for the compressed form.
+///
+/// An answer that also shows stock, which moves without the version, says so: `"v7-s12"`. A condition
+/// on what is to be changed looks at the version alone.
 package struct ETag: Hashable {
   /// With its quotes.
   package let text: String
 
   package init(version: Int) {
     text = "\"v\(version)\""
+  }
+
+  /// - Parameter stock: rises with every change of the stock that the answer shows.
+  package init(version: Int, stock: Int) {
+    text = "\"v\(version)-s\(stock)\""
   }
 
   private init(text: String) {
@@ -25,7 +33,26 @@ package struct ETag: Hashable {
     tag.hasPrefix("\"") && tag.hasSuffix("\"") ? tag.dropLast() + "-gzip\"" : tag
   }
 
+  /// Whether it is a tag of that version, in whichever form and with whichever stock.
   func names(_ version: Int) -> Bool {
-    text == "\"v\(version)\"" || text == "\"v\(version)-gzip\""
+    guard text.hasPrefix("\"v"), text.hasSuffix("\""), text.count > 3 else { return false }
+    var parts = text.dropFirst(2).dropLast().split(
+      separator: "-", omittingEmptySubsequences: false)
+    if parts.last == "gzip" { parts.removeLast() }
+    if parts.count == 2, Self.isStock(parts[1]) { parts.removeLast() }
+    return parts == ["\(version)"]
+  }
+
+  private static func isStock(_ part: Substring) -> Bool {
+    part.first == "s" && part.count > 1
+      && part.utf8.dropFirst().allSatisfy {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+      }
+  }
+
+  /// Whether an `If-None-Match` field names exactly this answer, compressed or not.
+  package func isNamed(in field: String) -> Bool {
+    field.trimmed == "*"
+      || Self.list(field).contains { $0 == self || $0.text == Self.compressed(text) }
   }
 }

@@ -1,4 +1,4 @@
-import HTTPMessages
+package import HTTPMessages
 package import SharedKernel
 
 /// A request's query, its names known and each given once.
@@ -69,12 +69,20 @@ package struct QueryParameters: Sendable {
     return list
   }
 
-  /// `limit` and `cursor`, which a list route adds to its known names as `pageParameters`.
+  /// `limit`, `cursor` and `total`, which a list route adds to its known names as `pageParameters`.
   package func page() throws(ValidationFailure) -> PageRequest {
     try PageRequest(
-      limit: try value("limit") ?? PageRequest.limitDefault, after: try value("cursor"))
+      limit: try value("limit") ?? PageRequest.limitDefault, after: try value("cursor"),
+      wantsTotal: try value("total") ?? false)
   }
 }
 
 /// The names that every list knows.
-package let pageParameters: Set<String> = ["limit", "cursor"]
+package let pageParameters: Set<String> = ["limit", "cursor", "total"]
+
+extension HTTPResponse {
+  /// A list with `X-Total-Count` where `total=true` asked for it.
+  package func counting(_ total: Int?) -> HTTPResponse {
+    total.map { adding("X-Total-Count", "\($0)") } ?? self
+  }
+}
