@@ -1,0 +1,3 @@
+module shop.example/bench
+
+go 1.19
