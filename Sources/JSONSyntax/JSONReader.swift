@@ -106,7 +106,9 @@ package struct JSONReader: ~Escapable {
   }
 
   private func isAtDecoded(_ name: StaticString) -> Bool {
-    decodedName != nil && decodedName == name.description
+    // By its code points (RFC 8259 section 8.3): `String` also takes the Kelvin sign for a K.
+    guard let decodedName else { return false }
+    return name.withUTF8Buffer { decodedName.utf8.elementsEqual($0) }
   }
 
   /// - Throws: `.malformed` for what is no UTF-8.

@@ -110,6 +110,17 @@ struct JSONReaderTests {
     }
   }
 
+  @Test("a name is known by its code points, not by its looks")
+  func lookalikes() throws {
+    for (text, isKnown) in [(#"{"\u004b":1}"#, true), (#"{"\u212a":1}"#, false)] {
+      let bytes = Array(text.utf8)
+      var json = JSONReader(bytes.span)
+      try json.beginObject()
+      #expect(try json.nextMember())
+      #expect(json.isAt("K") == isKnown, "\(text)")
+    }
+  }
+
   @Test("a name that is no UTF-8 is refused")
   func names() {
     let bytes = Array(#"{""#.utf8) + [0xFF] + Array(#"":1}"#.utf8)
