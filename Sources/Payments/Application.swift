@@ -19,9 +19,10 @@ package struct PaymentApplication: ShopService {
   private let secrets: ServiceSecrets
 
   package init(_ context: ServiceContext) async throws {
-    // Keys are what every program that serves must have, and no other has.
-    let isServing = context.settings.text("KEYS_DIRECTORY") != nil
-    let settings = try context.settings.reading { PaymentSettings(&$0, isServing: isServing) }
+    let purpose = context.settings.purpose
+    let settings = try context.settings.reading {
+      PaymentSettings(&$0, isServing: purpose == .serve)
+    }
     var configuration = try DatabaseConfiguration(url: settings.simulatorDatabaseURL)
     configuration.applicationName = "payment-simulator"
     configuration.preparedStatements = context.settings.usesPreparedStatements

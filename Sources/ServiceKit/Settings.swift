@@ -23,6 +23,7 @@ package struct Settings: Sendable {
     }
   }
 
+  package let purpose: Purpose
   package let environment: Environment
   /// HTTP_HOST: the address to listen on.
   package let host: String
@@ -80,6 +81,7 @@ package struct Settings: Sendable {
     self.variables = variables
     self.secretKeys = allSecretKeys
 
+    self.purpose = purpose
     environment = reader.choice("ENVIRONMENT", default: .development)
     host = reader.text("HTTP_HOST") ?? "127.0.0.1"
     port = UInt16(reader.integer("HTTP_PORT", default: Int(portDefault), in: 0...65_535))
