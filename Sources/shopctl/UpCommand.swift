@@ -77,7 +77,12 @@ struct Up: AsyncParsableCommand {
   /// - Returns: whether the shop runs already.
   private func sayIfRunning(_ state: StateDirectory, _ ports: Ports) async -> Bool {
     guard SupervisorRecord.living(state) != nil, let plan = Plan.read(state) else { return false }
-    print("The shop runs already\(plan.ports == ports ? "" : ", on other ports than asked for").\n")
+    print(
+      """
+      The shop runs already\(plan.ports == ports ? "" : ", on other ports than asked for").
+      Settings and ports given now count after: ./shop down\(copy.words)
+
+      """)
     print(await StatusReport.make(state: state, plan: plan).table)
     return true
   }
