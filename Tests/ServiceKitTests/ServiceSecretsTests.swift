@@ -30,16 +30,6 @@ struct ServiceSecretsTests {
     #expect(!others.isValid(token, kind: "order", id: "7"))
   }
 
-  @Test("a fingerprint keeps the parts of a request apart")
-  func fingerprints() {
-    let one = secrets.fingerprint(method: "POST", path: "/a", query: "b", body: [1])
-    #expect(one.count == 32)
-    #expect(one == secrets.fingerprint(method: "POST", path: "/a", query: "b", body: [1]))
-    #expect(one != secrets.fingerprint(method: "POST", path: "/ab", query: nil, body: [1]))
-    #expect(one != secrets.fingerprint(method: "PUT", path: "/a", query: "b", body: [1]))
-    #expect(one != secrets.fingerprint(method: "POST", path: "/a", query: "b", body: [2]))
-  }
-
   @Test("sealed bytes open for their context only, and not when changed")
   func sealing() throws {
     var sealed = try secrets.seal([1, 2, 3], context: "signing-key:a")

@@ -43,14 +43,6 @@ package enum AuthenticationFailure: RetryableFailure, Hashable {
   }
 
   package var retryAfter: Duration? { self == .keysUnavailable ? .seconds(1) : nil }
-
-  /// The value of WWW-Authenticate (RFC 6750 section 3) for answers with status 401.
-  package var challenge: String {
-    #"Bearer realm="shop", error="invalid_token", error_description="\#(detail)""#
-  }
-
-  /// The same for a request that brought no token.
-  package static let challengeWithoutToken = #"Bearer realm="shop""#
 }
 
 /// The token of an Authorization field's value: `Bearer`, in any case, spaces, and one word

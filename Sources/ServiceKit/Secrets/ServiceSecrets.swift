@@ -54,20 +54,6 @@ package struct ServiceSecrets: Sendable {
     authenticationCode(of: Array("fingerprint\0".utf8) + bytes)
   }
 
-  /// The fingerprint of a request for its idempotency key (api.md section 1.5), 32 bytes: parts are
-  /// kept apart by their lengths.
-  package func fingerprint(
-    method: String, path: String, query: String?, body: [UInt8]
-  ) -> [UInt8] {
-    var code = HMAC<SHA256>(key: key)
-    code.update(data: Array("fingerprint\0".utf8))
-    for part in [Array(method.utf8), Array(path.utf8), Array((query ?? "").utf8), body] {
-      withUnsafeBytes(of: UInt64(part.count).bigEndian) { code.update(data: $0) }
-      code.update(data: part)
-    }
-    return Array(code.finalize())
-  }
-
   // MARK: Sealing
 
   /// Encrypts and authenticates what must rest in a database (ChaCha20-Poly1305, random nonce).
