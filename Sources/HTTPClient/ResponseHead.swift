@@ -25,7 +25,7 @@ struct ResponseHead: Sendable {
   }
 
   /// The fields of the final response.
-  var httpFields: HTTPFields { HTTPFields(received: bytes, lines: fields) }
+  var httpFields: HTTPFields { HTTPFields(received: bytes.span, lines: fields.span) }
 
   private mutating func addField(_ line: Slice<UnsafeRawBufferPointer>) {
     guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return }

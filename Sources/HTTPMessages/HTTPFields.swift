@@ -1,8 +1,10 @@
 /// The header fields of one message, in order.
 ///
-/// One byte buffer and offsets into it, for received and for built messages alike: the parser hands
-/// over the bytes as they arrived, and a name or value becomes a `String` only when asked for.
-package struct HTTPFields: Sendable {
+/// Bytes and offsets into them, for received and for built messages alike: the parser hands over the
+/// bytes as they arrived, and a name or value becomes a `String` only when asked for.
+package struct HTTPFields: @unchecked Sendable {
+  // @unchecked: a page is changed by a value only if no other holds it.
+
   /// Where one field line's name and value are in the buffer, in bytes.
   package struct Line: Sendable {
     package var nameStart: UInt32
@@ -21,48 +23,72 @@ package struct HTTPFields: Sendable {
     package var value: Range<Int> { Int(valueStart)..<Int(valueStart + valueCount) }
   }
 
-  /// Holds every name and value; may hold other bytes of the message too. Lines that were appended stand
-  /// in it as they are sent: `name: value` and CR LF.
-  package private(set) var bytes: [UInt8]
-  package private(set) var lines: [Line]
+  /// nil as long as there is nothing to hold.
+  private var page: FieldPage?
 
-  package init() {
-    bytes = []
-    lines = []
-  }
+  package init() {}
 
   /// Fields as they arrived.
   ///
   /// - Precondition: every line lies within `bytes`, its name is a token, and its value holds no
   ///   CR, LF or NUL: what a parser has checked.
-  package init(received bytes: [UInt8], lines: [Line]) {
-    self.bytes = bytes
-    self.lines = lines
+  package init(received bytes: Span<UInt8>, lines: Span<Line>) {
+    receive(bytes, lines: lines)
   }
 
+  /// Takes what arrived in place of what was there, under the precondition of `init(received:lines:)`.
+  /// Keeps the memory if there is enough of it and nobody else holds these fields.
+  package mutating func receive(_ bytes: Span<UInt8>, lines: Span<Line>) {
+    if !isKnownUniquelyReferenced(&page)
+      || page?.canHold(lines: lines.count, bytes: bytes.count) == false
+    {
+      page = .make(linesMax: max(lines.count, 8), bytesMax: bytes.count)
+    }
+    page?.fill(lines, bytes)
+  }
+
+  /// Every name and value; there may be other bytes of the message too. Lines that were appended stand
+  /// in it as they are sent: `name: value` and CR LF.
+  package var bytes: Span<UInt8> {
+    @_lifetime(borrow self)
+    borrowing get { _overrideLifetime(Span(_unsafeElements: unsafeBytes), borrowing: self) }
+  }
+
+  /// `bytes` for those who see to it that the fields outlive them and stay as they are.
+  var unsafeBytes: UnsafeBufferPointer<UInt8> {
+    UnsafeBufferPointer(start: page?.bytes, count: page?.byteCount ?? 0)
+  }
+
+  /// Where each line's parts are in `bytes`.
+  package var lines: Span<Line> {
+    @_lifetime(borrow self)
+    borrowing get {
+      let lines = UnsafeBufferPointer(start: page?.lines, count: page?.lineCount ?? 0)
+      return _overrideLifetime(Span(_unsafeElements: lines), borrowing: self)
+    }
+  }
+
+  /// Whether `bytes` are all lines as they are sent and nothing else: so it is if every line was appended.
+  package var isAsSent: Bool { page?.extent.pointee.isAsSent ?? true }
+
   /// Field lines, a name that repeats counted each time.
-  package var count: Int { lines.count }
-  package var isEmpty: Bool { lines.isEmpty }
+  package var count: Int { page?.lineCount ?? 0 }
+  package var isEmpty: Bool { count == 0 }
 
   /// The first value of that name. Setting replaces every value of the name; nil removes them.
   package subscript(_ name: HTTPFieldName) -> String? {
-    get {
-      for line in lines where matches(line, name) { return text(line.value) }
-      return nil
-    }
+    get { firstLine(name).map { text(lines[$0].value) } }
     set {
-      if contains(name) { lines = lines.filter { !matches($0, name) } }
+      if let first = firstLine(name) { removeLines(name, from: first) }
       if let newValue { append(name, newValue) }
     }
   }
 
-  package func contains(_ name: HTTPFieldName) -> Bool {
-    lines.contains { matches($0, name) }
-  }
+  package func contains(_ name: HTTPFieldName) -> Bool { firstLine(name) != nil }
 
   /// Every value of that name, in order.
   package func values(_ name: HTTPFieldName) -> [String] {
-    lines.compactMap { matches($0, name) ? text($0.value) : nil }
+    lines.indices.compactMap { matches(lines[$0], name) ? text(lines[$0].value) : nil }
   }
 
   /// Adds a line behind those there are.
@@ -71,32 +97,35 @@ package struct HTTPFields: Sendable {
   /// replaced by `?`, so that no value can begin a line or a message of its own; see
   /// `isValid(value:)`.
   package mutating func append(_ name: HTTPFieldName, _ value: String) {
-    let room = name.text.utf8.count + value.utf8.count + 4
-    if bytes.capacity - bytes.count < room {
-      // With room for further ones: an answer's fields are few, but seldom one.
-      bytes.reserveCapacity(max(2 * bytes.count, bytes.count + room + 64))
-    }
-    let nameStart = bytes.count
-    bytes.append(utf8Of: name.text)
-    let nameEnd = bytes.count
-    bytes.append(UInt8(ascii: ":"))
-    bytes.append(UInt8(ascii: " "))
-    let valueStart = bytes.count
-    bytes.append(utf8Of: value)
-    let valueEnd = bytes.count
-    for index in valueStart..<valueEnd where !Self.isValueByte(bytes[index]) {
+    let nameCount = name.text.utf8.count
+    let valueCount = value.utf8.count
+    let page = pageWithRoom(lines: 1, bytes: nameCount + valueCount + 4)
+    let start = page.byteCount
+    let valueStart = start + nameCount + 2
+    let bytes = page.bytes
+    Self.write(name.text, to: bytes + start)
+    bytes[start + nameCount] = UInt8(ascii: ":")
+    bytes[start + nameCount + 1] = UInt8(ascii: " ")
+    Self.write(value, to: bytes + valueStart)
+    for index in valueStart..<valueStart + valueCount where !Self.isValueByte(bytes[index]) {
       bytes[index] = UInt8(ascii: "?")
     }
-    bytes.append(UInt8(ascii: "\r"))
-    bytes.append(UInt8(ascii: "\n"))
-    lines.append(
+    bytes[valueStart + valueCount] = UInt8(ascii: "\r")
+    bytes[valueStart + valueCount + 1] = UInt8(ascii: "\n")
+    page.add(
       Line(
-        nameStart: nameStart, nameCount: nameEnd - nameStart,
-        valueStart: valueStart, valueCount: valueEnd - valueStart))
+        nameStart: start, nameCount: nameCount, valueStart: valueStart, valueCount: valueCount),
+      bytes: nameCount + valueCount + 4)
+  }
+
+  @inline(__always)
+  private static func write(_ text: String, to place: UnsafeMutablePointer<UInt8>) {
+    var text = text
+    text.withUTF8 { if let start = $0.baseAddress { place.update(from: start, count: $0.count) } }
   }
 
   package func forEach(_ body: (_ name: String, _ value: String) -> Void) {
-    for line in lines { body(text(line.name), text(line.value)) }
+    for index in lines.indices { body(text(lines[index].name), text(lines[index].value)) }
   }
 
   /// Whether `append` keeps the value as it is.
@@ -109,22 +138,57 @@ package struct HTTPFields: Sendable {
     (byte >= 0x20 && byte != 0x7F) || byte == 0x09
   }
 
+  // MARK: Lines
+
+  private func firstLine(_ name: HTTPFieldName) -> Int? {
+    let lines = lines
+    for index in lines.indices where matches(lines[index], name) { return index }
+    return nil
+  }
+
   private func matches(_ line: Line, _ name: HTTPFieldName) -> Bool {
-    let wanted = name.text.utf8
-    guard Int(line.nameCount) == wanted.count else { return false }
-    var position = Int(line.nameStart)
-    for byte in wanted {
-      let present = bytes[position]
-      guard
-        present == byte || HTTPToken.lowercased(present) == HTTPToken.lowercased(byte)
-      else { return false }
-      position += 1
+    guard Int(line.nameCount) == name.text.utf8.count else { return false }
+    let present = bytes.extracting(line.name)
+    var wanted = name.text
+    return wanted.withUTF8 { wanted in
+      for index in wanted.indices
+      where present[unchecked: index] != wanted[index]
+        && HTTPToken.lowercased(present[unchecked: index]) != HTTPToken.lowercased(wanted[index])
+      {
+        return false
+      }
+      return true
     }
-    return true
   }
 
   private func text(_ range: Range<Int>) -> String {
-    String(decoding: bytes[range], as: UTF8.self)
+    bytes.extracting(range).withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+  }
+
+  private mutating func removeLines(_ name: HTTPFieldName, from first: Int) {
+    let page = pageWithRoom(lines: 0, bytes: 0)
+    var kept = first
+    for index in first..<page.lineCount where !matches(page.lines[index], name) {
+      page.lines[kept] = page.lines[index]
+      kept += 1
+    }
+    page.extent.pointee.lineCount = kept
+    page.extent.pointee.isAsSent = false
+  }
+
+  // MARK: Memory
+
+  /// The page, made this value's own if it was not, with room for that much more.
+  private mutating func pageWithRoom(lines: Int, bytes: Int) -> FieldPage {
+    if isKnownUniquelyReferenced(&page), let page, page.hasRoom(lines: lines, bytes: bytes) {
+      return page
+    }
+    // An answer's fields are few, but seldom one.
+    let roomy =
+      page?.copy(andRoomForLines: lines + 3, bytes: bytes + 64)
+      ?? FieldPage.make(linesMax: lines + 3, bytesMax: bytes + 64)
+    page = roomy
+    return roomy
   }
 }
 
@@ -137,14 +201,7 @@ extension HTTPFields: ExpressibleByDictionaryLiteral {
 
 extension HTTPFields: CustomStringConvertible {
   package var description: String {
-    lines.map { "\(text($0.name)): \(text($0.value))" }.joined(separator: "\n")
-  }
-}
-
-extension [UInt8] {
-  /// By a buffer, which is copied at once: an array takes any other sequence byte by byte.
-  fileprivate mutating func append(utf8Of text: String) {
-    let isDone: Void? = text.utf8.withContiguousStorageIfAvailable { append(contentsOf: $0) }
-    if isDone == nil { append(contentsOf: text.utf8) }
+    lines.indices.map { "\(text(lines[$0].name)): \(text(lines[$0].value))" }
+      .joined(separator: "\n")
   }
 }

@@ -1,87 +1,132 @@
 /// One request, as a server received it or a client is to send it. Its body is whole.
-package struct HTTPRequest: Sendable {
-  package var method: HTTPMethod
-  package var fields: HTTPFields
-  package var body: [UInt8]
+///
+/// A value, though a reference inside: what is handed from server to router to handler is one pointer,
+/// and a copy is made only for whoever changes a request that others hold.
+package struct HTTPRequest: @unchecked Sendable {
+  // @unchecked: parts are changed by a value only if no other holds them.
+  private var parts: HTTPRequestParts
+
+  package var method: HTTPMethod {
+    get { parts.method }
+    set { ownParts.method = newValue }
+  }
+
+  package var fields: HTTPFields {
+    _read { yield parts.fields }
+    _modify {
+      let parts = ownParts
+      parts.keepTarget()
+      yield &parts.fields
+    }
+  }
+
+  package var body: [UInt8] {
+    _read { yield parts.body }
+    _modify { yield &ownParts.body }
+  }
 
   /// Server: the client's address.
-  package var peer: PeerAddress?
+  package var peer: PeerAddress? {
+    get { parts.peer }
+    set { ownParts.peer = newValue }
+  }
+
   /// Client: `host:port` to connect to.
-  package var authority: String?
+  package var authority: String? {
+    get { parts.authority }
+    set { ownParts.authority = newValue }
+  }
+
   /// Client: whether to speak TLS.
-  package var isSecure = false
+  package var isSecure: Bool {
+    get { parts.isSecure }
+    set { ownParts.isSecure = newValue }
+  }
+
   /// Client: limit for the whole exchange; nil leaves it to the client's own.
-  package var timeout: Duration?
+  package var timeout: Duration? {
+    get { parts.timeout }
+    set { ownParts.timeout = newValue }
+  }
+
   /// Client: never use a connection that served another request. A client may find a reused
   /// connection dead only after it sent the request, and must not repeat an unkeyed POST.
-  package var sendsOnFreshConnection = false
+  package var sendsOnFreshConnection: Bool {
+    get { parts.sendsOnFreshConnection }
+    set { ownParts.sendsOnFreshConnection = newValue }
+  }
 
-  /// The bytes that hold the target; for a received request, its whole head.
-  private var head: [UInt8]
-  private var targetRange: Range<Int>
-  /// Where in `head` the path ends: at the first `?`, or with the target.
-  private var pathEnd: Int
+  private var ownParts: HTTPRequestParts {
+    mutating get {
+      if !isKnownUniquelyReferenced(&parts) { parts = HTTPRequestParts(copying: parts) }
+      return parts
+    }
+  }
 
   /// - Parameter target: origin-form with the query, escaped, such as `/products?limit=2`.
   package init(
     _ method: HTTPMethod, _ target: String, fields: HTTPFields = .init(), body: [UInt8] = []
   ) {
-    self.method = method
-    self.fields = fields
-    self.body = body
-    head = Array(target.utf8)
-    targetRange = 0..<head.count
-    pathEnd = Self.pathEnd(head, targetRange)
+    parts = HTTPRequestParts(method)
+    parts.fields = fields
+    parts.body = body
+    self.target = target
   }
 
-  /// A received request: its head stays as it arrived.
+  /// Takes a request that arrived in place of the one that was there, which keeps nothing but its peer.
+  /// Its head stays as it arrived; its body is yet to come. Keeps the memory if nobody else holds
+  /// the request that was there.
   ///
-  /// - Parameter target: where in `head` the target is, in origin-form and all ASCII.
-  package init(
-    received method: HTTPMethod, head: [UInt8], target: Range<Int>, fields: HTTPFields,
-    body: [UInt8] = []
+  /// - Parameters:
+  ///   - head: all bytes up to the body.
+  ///   - lines: where in `head` the fields are; see `HTTPFields.init(received:lines:)`.
+  ///   - target: where in `head` the target is; in origin-form and all ASCII.
+  ///   - pathEnd: where its path ends: at the first `?`, or with the target.
+  package mutating func receive(
+    _ method: HTTPMethod, head: Span<UInt8>, lines: Span<HTTPFields.Line>, target: Range<Int>,
+    pathEnd: Int
   ) {
-    self.method = method
-    self.fields = fields
-    self.body = body
-    self.head = head
-    targetRange = target
-    pathEnd = Self.pathEnd(head, target)
+    if !isKnownUniquelyReferenced(&parts) {
+      let peer = parts.peer
+      parts = HTTPRequestParts(method)
+      parts.peer = peer
+    }
+    parts.receive(method, head: head, lines: lines, target: target, pathEnd: pathEnd)
   }
 
   /// Path and query as they stand on the wire.
   package var target: String {
-    get { String(decoding: head[targetRange], as: UTF8.self) }
+    get { text(parts.target) }
     set {
-      head = Array(newValue.utf8)
-      targetRange = 0..<head.count
-      pathEnd = Self.pathEnd(head, targetRange)
+      let bytes = Array(newValue.utf8)
+      let pathEnd = bytes.firstIndex(of: UInt8(ascii: "?"))
+      ownParts.setTarget(
+        HTTPFields(received: bytes.span, lines: Span()), bytes.indices,
+        pathEnd: pathEnd ?? bytes.count)
     }
   }
 
   /// What is before the first `?`, not decoded.
-  package var path: String {
-    String(decoding: head[targetRange.lowerBound..<pathEnd], as: UTF8.self)
-  }
+  package var path: String { text(parts.target.lowerBound..<parts.pathEnd) }
 
   /// What is behind the first `?`, not decoded; nil without one.
-  package var query: String? { queryBytes.map { String(decoding: $0, as: UTF8.self) } }
+  package var query: String? {
+    parts.pathEnd < parts.target.upperBound
+      ? text(parts.pathEnd + 1..<parts.target.upperBound) : nil
+  }
 
   /// `path` without a copy.
   package var pathBytes: Span<UInt8> {
     @_lifetime(borrow self)
-    borrowing get { head.span.extracting(targetRange.lowerBound..<pathEnd) }
+    borrowing get {
+      // The parts, and with them the bytes, stay as they are while this value is borrowed.
+      let path = parts.bytes(parts.target.lowerBound..<parts.pathEnd)
+      return _overrideLifetime(Span(_unsafeElements: path), borrowing: self)
+    }
   }
 
-  /// `query` without a copy.
-  package var queryBytes: ArraySlice<UInt8>? {
-    pathEnd < targetRange.upperBound ? head[(pathEnd + 1)..<targetRange.upperBound] : nil
-  }
-
-  private static func pathEnd(_ head: [UInt8], _ target: Range<Int>) -> Int {
-    var position = target.lowerBound
-    while position < target.upperBound, head[position] != UInt8(ascii: "?") { position += 1 }
-    return position
+  private func text(_ range: Range<Int>) -> String {
+    withExtendedLifetime(parts) { String(decoding: parts.bytes(range), as: UTF8.self) }
   }
 
   /// Why a query could not be decoded: the client's mistake.
@@ -95,7 +140,7 @@ package struct HTTPRequest: Sendable {
   /// `=` has an empty value, and empty pieces are passed over (WHATWG URL section 5.1).
   package var queryItems: [(name: String, value: String)] {
     get throws(QueryError) {
-      guard let query = queryBytes else { return [] }
+      guard let query = query?.utf8 else { return [] }
       var items: [(name: String, value: String)] = []
       for piece in query.split(separator: UInt8(ascii: "&")) {
         let equals = piece.firstIndex(of: UInt8(ascii: "=")) ?? piece.endIndex
@@ -106,7 +151,7 @@ package struct HTTPRequest: Sendable {
     }
   }
 
-  private static func formText(_ escaped: ArraySlice<UInt8>) throws(QueryError) -> String {
+  private static func formText(_ escaped: Substring.UTF8View) throws(QueryError) -> String {
     guard let bytes = PercentEncoding.decode(escaped, plusIsSpace: true) else { throw .badEscape }
     guard let text = String(validating: bytes, as: UTF8.self) else { throw .notUTF8 }
     return text

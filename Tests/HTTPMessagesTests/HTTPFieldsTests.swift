@@ -38,19 +38,50 @@ import Testing
   @Test("received bytes stay as they are and can be added to")
   func received() {
     let bytes = Array("GET / HTTP/1.1\r\nX: y\r\n\r\n".utf8)
-    var fields = HTTPFields(
-      received: bytes, lines: [.init(nameStart: 16, nameCount: 1, valueStart: 19, valueCount: 1)])
+    var fields = Self.received(
+      bytes, [.init(nameStart: 16, nameCount: 1, valueStart: 19, valueCount: 1)])
     #expect(fields["x"] == "y")
     fields.append("X", "z")
     #expect(fields.values("x") == ["y", "z"])
-    #expect(Array(fields.bytes.prefix(bytes.count)) == bytes)
+    let present = fields.bytes.extracting(first: bytes.count).withUnsafeBufferPointer { Array($0) }
+    #expect(present == bytes)
+  }
+
+  @Test("what takes the place of other fields leaves those who hold them alone")
+  func receivedAnew() {
+    var fields = Self.received(
+      Array("A: 1".utf8), [.init(nameStart: 0, nameCount: 1, valueStart: 3, valueCount: 1)])
+    let held = fields
+    let next = Array("BC: 2".utf8)
+    let line = [HTTPFields.Line(nameStart: 0, nameCount: 2, valueStart: 4, valueCount: 1)]
+    fields.receive(next.span, lines: line.span)
+    #expect(fields.description == "BC: 2")
+    #expect(held.description == "A: 1")
+    fields.receive(Span(), lines: Span())
+    #expect(fields.isEmpty)
+  }
+
+  @Test("a copy and its original change apart, however far they grow")
+  func copies() {
+    let original: HTTPFields = ["A": "1"]
+    var copy = original
+    for number in 0..<100 { copy.append("N", String(repeating: "x", count: number)) }
+    var other = copy
+    other["A"] = nil
+    #expect(original.description == "A: 1")
+    #expect(copy.count == 101 && copy["A"] == "1")
+    #expect(copy.values("n").map(\.count) == Array(0..<100))
+    #expect(other.count == 100 && !other.contains("A"))
   }
 
   @Test("a value that is not UTF-8 is repaired, not refused")
   func notUTF8() {
-    let fields = HTTPFields(
-      received: [0x58, 0xFF, 0x41],
-      lines: [.init(nameStart: 0, nameCount: 1, valueStart: 1, valueCount: 2)])
+    let fields = Self.received(
+      [0x58, 0xFF, 0x41], [.init(nameStart: 0, nameCount: 1, valueStart: 1, valueCount: 2)])
     #expect(fields["X"] == "\u{FFFD}A")
+  }
+
+  private static func received(_ bytes: [UInt8], _ lines: [HTTPFields.Line]) -> HTTPFields {
+    HTTPFields(received: bytes.span, lines: lines.span)
   }
 }

@@ -17,12 +17,34 @@ import Testing
 
   @Test("a target can be replaced")
   func replacing() {
-    var request = HTTPRequest(
-      received: .get, head: Array("GET /a?b HTTP/1.1".utf8), target: 4..<8, fields: .init())
+    let head = Array("GET /a?b HTTP/1.1".utf8)
+    var request = HTTPRequest(.put, "/")
+    request.peer = PeerAddress("10.0.0.1")
+    request.receive(.get, head: head.span, lines: Span(), target: 4..<8, pathEnd: 6)
+    #expect(request.method == .get)
     #expect(request.target == "/a?b")
+    #expect(request.peer?.description == "10.0.0.1")
     request.target = "/c"
     #expect(request.path == "/c")
     #expect(request.query == nil)
+  }
+
+  @Test("who changes a request leaves the copies of others alone")
+  func copies() {
+    let original = HTTPRequest(.post, "/a?b", fields: ["A": "1"], body: [1])
+    var copy = original
+    copy.method = .put
+    copy.target = "/c"
+    copy.fields["A"] = "2"
+    copy.body.append(2)
+    copy.authority = "localhost:1"
+    #expect(original.method == .post && original.target == "/a?b" && original.fields["A"] == "1")
+    #expect(original.body == [1] && original.authority == nil)
+    let held = copy
+    copy.receive(.get, head: Span(), lines: Span(), target: 0..<0, pathEnd: 0)
+    #expect(copy.body.isEmpty && copy.target.isEmpty && copy.fields.isEmpty)
+    #expect(held.method == .put && held.target == "/c" && held.fields["A"] == "2")
+    #expect(held.body == [1, 2] && held.authority == "localhost:1")
   }
 
   @Test(

@@ -81,9 +81,16 @@ struct Reading: Equatable {
     let fields = request.fields
     return Request(
       method: request.method, target: request.target,
-      fields: fields.lines.map { fields.bytes[$0.name] + [0x3A] + fields.bytes[$0.value] },
+      fields: fields.lines.indices.map { index in
+        let line = fields.lines[index]
+        return bytes(of: fields, line.name) + [0x3A] + bytes(of: fields, line.value)
+      },
       host: fields[.host], body: request.body, isOldVersion: isOldVersion, keepsAlive: keepsAlive,
       places: places)
+  }
+
+  private static func bytes(of fields: HTTPFields, _ range: Range<Int>) -> [UInt8] {
+    fields.bytes.extracting(range).withUnsafeBufferPointer { Array($0) }
   }
 
   /// A head or a trailer section that is still to be completed, with the empty line ahead of it and the

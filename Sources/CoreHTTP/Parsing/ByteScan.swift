@@ -79,7 +79,31 @@ enum ByteScan {
   /// The first position whose byte is no tchar.
   static func endOfToken(_ bytes: Span<UInt8>, from start: Int, to end: Int) -> Int {
     var position = start
-    while position < end, ByteSet.token.contains(bytes[unchecked: position]) { position += 1 }
+    while true {
+      // Mostly letters, with a hyphen here and there.
+      while position + 8 <= end {
+        let others = ~letters(load(bytes, at: position)) & highs
+        position += others == 0 ? 8 : others.trailingZeroBitCount >> 3
+        if others != 0 { break }
+      }
+      guard position < end, ByteSet.token.contains(bytes[unchecked: position]) else {
+        return position
+      }
+      position += 1
+    }
+  }
+
+  /// The first position whose byte is no letter, digit, `.` or `-`, what most hosts are made of; or where
+  /// fewer than 8 bytes are left.
+  static func endOfPlainHost(_ bytes: Span<UInt8>, from start: Int, to end: Int) -> Int {
+    var position = start
+    while position + 8 <= end {
+      let word = load(bytes, at: position)
+      let signs = lanes(word, from: 0x2D, to: 0x2E) | lanes(word, from: 0x30, to: 0x39)
+      let others = ~(letters(word) | signs) & highs
+      if others != 0 { return position + others.trailingZeroBitCount >> 3 }
+      position += 8
+    }
     return position
   }
 
@@ -87,6 +111,20 @@ enum ByteScan {
   private static func load(_ bytes: Span<UInt8>, at position: Int) -> UInt64 {
     UInt64(
       littleEndian: bytes.bytes.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self))
+  }
+
+  /// The high bits of those lanes that are ASCII letters; other bits mean nothing.
+  @inline(__always)
+  private static func letters(_ word: UInt64) -> UInt64 {
+    lanes(word | ones &* 0x20, from: 0x61, to: 0x7A)
+  }
+
+  /// The high bits of those lanes that lie between two ASCII bytes; other bits mean nothing.
+  @inline(__always)
+  private static func lanes(_ word: UInt64, from first: UInt64, to last: UInt64) -> UInt64 {
+    let low = word & ~highs
+    // No lane overflows: each is below 0x80, and so is what is added.
+    return (low &+ ones &* (0x80 - first)) & ~(low &+ ones &* (0x7F - last)) & ~word
   }
 
   /// The high bit of the lowest lane that is zero (and perhaps of lanes above it).
@@ -106,15 +144,27 @@ extension UInt8 {
 }
 
 extension Span<UInt8> {
-  /// Whether the bytes of `range` are `text`, which is in lower case, without regard to ASCII case.
+  /// Whether the bytes of `range`, none of them a control, are `text`, without regard to ASCII case.
+  ///
+  /// - Precondition: `text` is lower case letters, digits, `-`, `:` and `/`: each of them has the bit that
+  ///   tells letters from their capitals, and is without it a capital or a control.
   func equals(_ range: Range<Int>, _ text: StaticString) -> Bool {
     guard range.count == text.utf8CodeUnitCount else { return false }
     let bytes = extracting(range)
-    for offset in 0..<bytes.count {
-      let byte = bytes[unchecked: offset]
-      let wanted = text.utf8Start[offset]
-      // Letters differ from their capitals in one bit.
-      if byte != wanted, byte | 0x20 != wanted || byte &- UInt8(ascii: "A") >= 26 { return false }
+    let wanted = UnsafeRawPointer(text.utf8Start)
+    var offset = 0
+    while offset + 8 <= bytes.count {
+      let word = bytes.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
+      if word | 0x2020_2020_2020_2020
+        != wanted.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+      {
+        return false
+      }
+      offset += 8
+    }
+    while offset < bytes.count {
+      if bytes[unchecked: offset] | 0x20 != text.utf8Start[offset] { return false }
+      offset += 1
     }
     return true
   }
@@ -138,13 +188,10 @@ extension Span<UInt8> {
 
   /// Whether the bytes from `position` on begin with `text`, to the letter.
   func starts(at position: Int, _ text: StaticString) -> Bool {
-    guard count - position >= text.utf8CodeUnitCount else { return false }
-    let bytes = extracting(position...)
-    for offset in 0..<text.utf8CodeUnitCount
-    where bytes[unchecked: offset] != text.utf8Start[offset] {
-      return false
-    }
-    return true
+    let length = text.utf8CodeUnitCount
+    guard count - position >= length else { return false }
+    return extracting(position..<position + length).equals(
+      Span(_unsafeStart: text.utf8Start, count: length))
   }
 
   /// The bytes of `range` in an array of their own.

@@ -20,9 +20,16 @@ struct FieldSectionParser {
 
   /// The next byte to look at; behind the section once it is complete.
   private(set) var position: Int
-  private(set) var lines: [HTTPFields.Line] = []
+  /// The lines so far.
+  var lines: Span<HTTPFields.Line> {
+    @_lifetime(borrow self)
+    borrowing get { table.span.extracting(first: lineCount) }
+  }
 
   private let bounds: Bounds
+  /// Holds the lines; what earlier sections left behind them is overwritten.
+  private var table: [HTTPFields.Line] = []
+  private var lineCount = 0
   private var sectionStart: Int
   private var state = State.lineStart
   private var lineStart = 0
@@ -42,7 +49,7 @@ struct FieldSectionParser {
     position = start
     sectionStart = start
     state = .lineStart
-    lines.removeAll(keepingCapacity: true)
+    lineCount = 0
   }
 
   /// - Parameter input: the same bytes as before, and more.
@@ -50,7 +57,9 @@ struct FieldSectionParser {
   mutating func parse(_ input: Span<UInt8>) throws(Refusal) -> Bool {
     while position < input.count {
       switch state {
-      case .lineStart: try beginLine(input)
+      case .lineStart:
+        takePlainLines(input)
+        if position < input.count { try beginLine(input) }
       case .name: try readName(input)
       case .blanks:
         while position < input.count, input[position].isBlank { position += 1 }
@@ -64,7 +73,7 @@ struct FieldSectionParser {
         guard input[position] == .lineFeed else { throw .bareLineEnd }
         position += 1
         guard position - sectionStart <= bounds.sectionBytesMax else { throw .fieldsTooLarge }
-        lines.append(
+        add(
           HTTPFields.Line(
             nameStart: lineStart, nameCount: nameEnd - lineStart,
             valueStart: valueStart, valueCount: valueEnd - valueStart))
@@ -78,14 +87,59 @@ struct FieldSectionParser {
     return false
   }
 
+  /// Makes a request of a head that ends with this section.
+  func put(
+    _ input: Span<UInt8>, _ method: HTTPMethod, _ target: RequestTarget,
+    into request: inout HTTPRequest
+  ) {
+    request.receive(
+      method, head: input.extracting(first: position), lines: lines, target: target.origin,
+      pathEnd: target.pathEnd)
+  }
+
+  private mutating func add(_ line: HTTPFields.Line) {
+    if lineCount < table.count {
+      table[lineCount] = line
+    } else {
+      if table.isEmpty { table.reserveCapacity(8) }
+      table.append(line)
+    }
+    lineCount += 1
+  }
+
+  /// Takes lines that are all there and just `name: value`, as nearly all are; the first that is more or
+  /// less than that, or near a bound, is left to the states.
+  private mutating func takePlainLines(_ input: Span<UInt8>) {
+    while lineCount < bounds.linesMax, position < input.count,
+      input[unchecked: position] != .carriageReturn
+    {
+      lineStart = position
+      let stop = min(input.count, scanEnd)
+      let nameEnd = ByteScan.endOfToken(input, from: position, to: stop)
+      let valueStart = nameEnd + 2
+      guard nameEnd > position, valueStart < stop, input[unchecked: nameEnd] == UInt8(ascii: ":"),
+        input[unchecked: nameEnd + 1] == .space, !input[unchecked: valueStart].isBlank
+      else { return }
+      let valueEnd = ByteScan.endOfFieldText(input, from: valueStart, to: stop)
+      guard valueEnd + 2 < stop, valueEnd > valueStart,
+        input[unchecked: valueEnd] == .carriageReturn,
+        input[unchecked: valueEnd + 1] == .lineFeed, input[unchecked: valueEnd - 1] != .space
+      else { return }
+      add(
+        HTTPFields.Line(
+          nameStart: position, nameCount: nameEnd - position,
+          valueStart: valueStart, valueCount: valueEnd - valueStart))
+      position = valueEnd + 2
+    }
+  }
+
   private mutating func beginLine(_ input: Span<UInt8>) throws(Refusal) {
     if input[position] == .carriageReturn {
       position += 1
       state = .lastLineFeed
       return
     }
-    guard lines.count < bounds.linesMax else { throw .fieldsTooLarge }
-    if lines.capacity == 0 { lines.reserveCapacity(16) }
+    guard lineCount < bounds.linesMax else { throw .fieldsTooLarge }
     lineStart = position
     state = .name
   }

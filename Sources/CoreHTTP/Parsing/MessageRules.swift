@@ -23,12 +23,13 @@ struct MessageRules {
 
   /// - Parameter minorVersion: x of `HTTP/1.x`.
   init(
-    _ input: Span<UInt8>, _ lines: [HTTPFields.Line], minorVersion: UInt8
+    _ input: Span<UInt8>, _ lines: Span<HTTPFields.Line>, minorVersion: UInt8
   ) throws(Refusal) {
     let isOld = minorVersion == 0
     keepsAlive = !isOld
     var transferCodings: [[UInt8]] = []
-    for line in lines {
+    for index in lines.indices {
+      let line = lines[unchecked: index]
       switch line.nameCount {
       case 4 where input.equals(line.name, "host"): try readHost(input, line.value)
       case 6 where !isOld && input.equals(line.name, "expect"):
@@ -43,7 +44,11 @@ struct MessageRules {
     guard hosts == 1 || (hosts == 0 && isOld) else {
       throw .malformed("A request has exactly one Host field.")
     }
-    try settleFraming(transferCodings, isOld: isOld)
+    if transferCodings.isEmpty {
+      if let contentLength, contentLength > 0 { framing = .length(contentLength) }
+    } else {
+      try settleFraming(transferCodings, isOld: isOld)
+    }
     keepsAlive = !saysClose && (!isOld || saysKeepAlive)
   }
 
@@ -91,10 +96,6 @@ struct MessageRules {
   private mutating func settleFraming(
     _ transferCodings: [[UInt8]], isOld: Bool
   ) throws(Refusal) {
-    guard !transferCodings.isEmpty else {
-      if let contentLength, contentLength > 0 { framing = .length(contentLength) }
-      return
-    }
     guard contentLength == nil else {
       throw .malformed("Content-Length and Transfer-Encoding exclude each other.")
     }

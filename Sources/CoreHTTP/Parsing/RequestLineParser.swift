@@ -30,7 +30,9 @@ struct RequestLineParser {
   ) throws(Refusal) -> Bool {
     while position < input.count {
       switch state {
-      case .start: try beginLine(input)
+      case .start:
+        if takePlainLine(input, lineBytesMax, methodBytesMax) { return true }
+        try beginLine(input)
       case .emptyLineFeed:
         guard input[position] == .lineFeed else { throw .bareLineEnd }
         position += 1
@@ -46,6 +48,27 @@ struct RequestLineParser {
       }
     }
     return false
+  }
+
+  /// Takes a line that is all there and as nearly all are; what is more or less than that, or near a bound,
+  /// is left to the states.
+  private mutating func takePlainLine(
+    _ input: Span<UInt8>, _ lineBytesMax: Int, _ methodBytesMax: Int
+  ) -> Bool {
+    let version: StaticString = " HTTP/1.1\r\n"
+    let stop = min(input.count, lineStart + lineBytesMax)
+    let methodEnd = ByteScan.endOfToken(input, from: lineStart, to: min(stop, methodBytesMax))
+    guard methodEnd > lineStart, methodEnd + 1 < stop, input[unchecked: methodEnd] == .space else {
+      return false
+    }
+    let targetEnd = ByteScan.endOfTarget(input, from: methodEnd + 1, to: stop)
+    guard targetEnd > methodEnd + 1, input.starts(at: targetEnd, version),
+      targetEnd + version.utf8CodeUnitCount <= stop
+    else { return false }
+    method = Self.method(input, lineStart..<methodEnd)
+    target = methodEnd + 1..<targetEnd
+    position = targetEnd + version.utf8CodeUnitCount
+    return true
   }
 
   /// One empty line ahead of a request is passed over (RFC 9112 section 2.2).

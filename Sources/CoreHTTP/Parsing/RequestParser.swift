@@ -54,16 +54,18 @@ package struct RequestParser {
   private var line = RequestLineParser()
   private var target = RequestTarget()
   private var fields: FieldSectionParser
-  /// The present request's head as it arrived, once it is complete. The next head takes its place, without
-  /// an allocation if the request has gone by then.
-  private var headBytes: [UInt8] = []
+  /// The present request, once its head is complete, and without its body until that is. The next one
+  /// takes its place, without an allocation if the request has gone by then.
+  private var present = HTTPRequest(.get, "/")
   private var framing = BodyFraming.none
   private var bodyBytesMax = 0
   private var body: [UInt8] = []
   private var chunked: ChunkedBody?
 
-  package init(limits: HTTPLimits = .init()) {
+  /// - Parameter peer: whose requests they are.
+  package init(limits: HTTPLimits = .init(), peer: PeerAddress? = nil) {
     self.limits = limits
+    present.peer = peer
     fields = FieldSectionParser(start: 0, bounds: Self.fieldBounds(limits))
   }
 
@@ -72,7 +74,7 @@ package struct RequestParser {
   /// - Precondition: the last step was `.head`.
   package var head: HTTPRequest {
     precondition(stage == .body || stage == .complete, "no head is complete")
-    return Self.request(line.method, target, headBytes, fields.lines, body: [])
+    return present
   }
 
   /// Reads on.
@@ -102,37 +104,14 @@ package struct RequestParser {
   /// - Precondition: the last step was `.request`.
   package mutating func takeRequest() -> HTTPRequest {
     precondition(stage == .complete, "no request is complete")
-    let method = line.method
     line = RequestLineParser()
     stage = .line
-    var received: [UInt8] = []
-    if let chunked {
-      received = chunked.bytes
-      self.chunked = nil
-    } else {
-      swap(&received, &body)
-    }
-    defer { if headBytes.capacity > Self.headBytesKeptMax { headBytes = [] } }
-    return Self.request(method, target, headBytes, fields.lines, body: received)
+    guard present.fields.bytes.count > Self.headBytesKeptMax else { return present }
+    var taken = HTTPRequest(.get, "/")
+    taken.peer = present.peer
+    swap(&taken, &present)
+    return taken
   }
-
-  private static func request(
-    _ method: HTTPMethod?, _ target: RequestTarget, _ head: [UInt8],
-    _ lines: [HTTPFields.Line], body: [UInt8]
-  ) -> HTTPRequest {
-    guard let method else { preconditionFailure("no head is complete") }
-    var request = HTTPRequest(
-      received: method, head: head, target: target.origin,
-      fields: HTTPFields(received: head, lines: lines), body: body)
-    if let authority = target.authority {
-      request.fields[.host] = String(decoding: head[authority], as: UTF8.self)
-      if target.origin.isEmpty || head[target.origin.lowerBound] == UInt8(ascii: "?") {
-        request.target = "/" + String(decoding: head[target.origin], as: UTF8.self)
-      }
-    }
-    return request
-  }
-
   // MARK: Head
 
   private mutating func readHead(
@@ -166,9 +145,11 @@ package struct RequestParser {
     isOldVersion = line.minorVersion == 0
     expectsContinue = rules.expectsContinue
     if framing == .chunked { chunked = ChunkedBody(limits) }
-    headBytes.removeAll(keepingCapacity: true)
-    input.extracting(0..<fields.position).withUnsafeBufferPointer {
-      headBytes.append(contentsOf: $0)
+    guard let method = line.method else { throw .unknownMethod }
+    fields.put(input, method, target, into: &present)
+    if let authority = target.authority {
+      present.fields[.host] = String(decoding: input.copy(authority), as: UTF8.self)
+      if target.origin.lowerBound == target.pathEnd { present.target = "/" + present.target }
     }
   }
 
@@ -190,10 +171,14 @@ package struct RequestParser {
       input.extracting(0..<count).withUnsafeBufferPointer { body.append(contentsOf: $0) }
       consumed = count
       guard body.count == length else { return .incomplete }
+      present.body = body
+      body = []
     case .chunked:
       let isComplete = try chunked?.read(
         input, consumed: &consumed, bytesMax: bodyBytesMax, limits)
       guard isComplete == true else { return .incomplete }
+      present.body = chunked?.bytes ?? []
+      chunked = nil
     }
     stage = .complete
     return .request

@@ -5,6 +5,8 @@ import HTTPMessages
 struct RequestTarget {
   /// Path and query. Empty or beginning with `?` only in absolute-form, where it means `/`.
   var origin: Range<Int>
+  /// Where the path ends within `origin`.
+  var pathEnd = 0
   /// What replaces the Host field: the authority of absolute-form.
   var authority: Range<Int>?
 
@@ -26,7 +28,10 @@ struct RequestTarget {
       try checkPath(input)
       return
     }
-    if range.count == 1, input[range.lowerBound] == UInt8(ascii: "*"), method == .options { return }
+    if range.count == 1, input[range.lowerBound] == UInt8(ascii: "*"), method == .options {
+      pathEnd = range.upperBound
+      return
+    }
     let schemeEnd = try Self.schemeEnd(input, range)
     var authorityEnd = schemeEnd
     while authorityEnd < range.upperBound, input[authorityEnd] != UInt8(ascii: "/"),
@@ -53,20 +58,19 @@ struct RequestTarget {
   }
 
   /// Escapes are two digits, segments are UTF-8 without NUL, and none is `.` or `..`, escaped or not.
-  private func checkPath(_ input: Span<UInt8>) throws(Refusal) {
-    let suspect = ByteScan.endOfPlainPath(input, from: origin.lowerBound, to: origin.upperBound)
-    guard suspect < origin.upperBound, input[suspect] != UInt8(ascii: "?") else { return }
+  private mutating func checkPath(_ input: Span<UInt8>) throws(Refusal) {
+    pathEnd = ByteScan.endOfPlainPath(input, from: origin.lowerBound, to: origin.upperBound)
+    guard pathEnd < origin.upperBound, input[pathEnd] != UInt8(ascii: "?") else { return }
     var segmentStart = origin.lowerBound
-    for position in origin {
-      switch input[position] {
-      case UInt8(ascii: "/"):
-        try checkSegment(input, segmentStart..<position)
-        segmentStart = position + 1
-      case UInt8(ascii: "?"): return try checkSegment(input, segmentStart..<position)
-      default: break
+    pathEnd = origin.lowerBound
+    while pathEnd < origin.upperBound, input[pathEnd] != UInt8(ascii: "?") {
+      if input[pathEnd] == UInt8(ascii: "/") {
+        try checkSegment(input, segmentStart..<pathEnd)
+        segmentStart = pathEnd + 1
       }
+      pathEnd += 1
     }
-    try checkSegment(input, segmentStart..<origin.upperBound)
+    try checkSegment(input, segmentStart..<pathEnd)
   }
 
   private func checkSegment(_ input: Span<UInt8>, _ range: Range<Int>) throws(Refusal) {
@@ -96,7 +100,7 @@ enum AuthorityRules {
 
   /// Behind a reg-name: at its colon or at the end; nil if another byte comes first.
   private static func endOfName(_ input: Span<UInt8>, _ range: Range<Int>) -> Int? {
-    var position = range.lowerBound
+    var position = ByteScan.endOfPlainHost(input, from: range.lowerBound, to: range.upperBound)
     while position < range.upperBound {
       let byte = input[unchecked: position]
       if ByteSet.registeredName.contains(byte) {
@@ -116,15 +120,15 @@ enum AuthorityRules {
 
   /// A colon and 1 to 5 digits, at most 65535.
   private static func isPort(_ input: Span<UInt8>, _ range: Range<Int>) -> Bool {
-    guard input[range.lowerBound] == UInt8(ascii: ":"), (2...6).contains(range.count) else {
+    guard input[range.lowerBound] == UInt8(ascii: ":"), range.count >= 2, range.count <= 6 else {
       return false
     }
+    let digits = input.extracting(range).extracting(1...)
     var port = 0
-    var position = range.lowerBound + 1
-    while position < range.upperBound {
-      guard input[position].isDigit else { return false }
-      port = port * 10 + Int(input[position] - 0x30)
-      position += 1
+    for index in 0..<digits.count {
+      let digit = digits[unchecked: index] &- UInt8(ascii: "0")
+      guard digit < 10 else { return false }
+      port = port &* 10 &+ Int(digit)
     }
     return port <= 65535
   }

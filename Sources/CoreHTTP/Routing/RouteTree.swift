@@ -13,6 +13,7 @@ struct RouteTree: Sendable {
 
   /// A step from one node to another by a segment that is written out.
   private struct Literal {
+    let beginning: UInt64
     /// Within `texts`.
     let segment: Range<Int>
     let node: Int
@@ -61,7 +62,8 @@ struct RouteTree: Sendable {
     nodes.append(Node())
     literals.append(
       Literal(
-        segment: start..<texts.count, node: nodes.count - 1, next: nodes[node].firstLiteral))
+        beginning: Self.beginning(of: bytes.span), segment: start..<texts.count,
+        node: nodes.count - 1, next: nodes[node].firstLiteral))
     nodes[node].firstLiteral = literals.count - 1
     return nodes.count - 1
   }
@@ -88,10 +90,10 @@ struct RouteTree: Sendable {
 
   /// The route of that method which ends at `node`.
   func route(for method: HTTPMethod, at node: Int) -> Int? {
-    var position = nodes[node].firstRoute
-    while let end = position.map({ ends[$0] }) {
-      if end.method == method { return end.route }
-      position = end.next
+    var next = nodes[node].firstRoute
+    while let position = next {
+      if ends[position].method == method { return ends[position].route }
+      next = ends[position].next
     }
     return nil
   }
@@ -136,11 +138,22 @@ struct RouteTree: Sendable {
   }
 
   private func step(from node: Int, by segment: Span<UInt8>) -> Int? {
-    var position = nodes[node].firstLiteral
-    while let literal = position.map({ literals[$0] }) {
-      if texts.span.extracting(literal.segment).equals(segment) { return literal.node }
-      position = literal.next
+    let beginning = Self.beginning(of: segment)
+    var next = nodes[node].firstLiteral
+    while let position = next {
+      let literal = literals[position]
+      if literal.beginning == beginning, texts.span.extracting(literal.segment).equals(segment) {
+        return literal.node
+      }
+      next = literal.next
     }
     return nil
+  }
+
+  /// The first eight bytes, if there are as many: what tells most segments apart.
+  private static func beginning(of segment: Span<UInt8>) -> UInt64 {
+    segment.count < 8
+      ? UInt64(segment.count)
+      : segment.bytes.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self)
   }
 }

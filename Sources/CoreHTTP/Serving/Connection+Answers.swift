@@ -25,8 +25,7 @@ extension Connection {
   /// is told to go on.
   func beginBody(isHere: Bool) {
     enter(.body)
-    var head = parser.head
-    head.peer = peer
+    let head = parser.head
     do throws(Refusal) {
       switch server.handler.bodyAdmission(for: head) {
       case .whole(let bytesMax): try parser.admitBody(bytesMax: bytesMax)
@@ -48,7 +47,6 @@ extension Connection {
 
   /// Answers a whole request, at once or in the connection's task.
   func begin(_ request: consuming HTTPRequest, isLast: Bool = false) {
-    request.peer = peer
     requestsServed += 1
     let mayGoOn = !isLast && requestsServed < server.limits.requestsPerConnectionMax
     exchange.isHead = request.method == .head
@@ -145,9 +143,13 @@ extension Connection {
       if next == nil, phase != .closed { next = await withUnsafeContinuation { waiter = $0 } }
       switch next {
       case .handle(let pending):
-        guard let request = exchange.request else { return }
         do {
-          var response = try await pending.handle(request, pending.parameters)
+          var response: HTTPResponse
+          do {
+            // Let go of before the next one is parsed, which takes its memory.
+            guard let request = exchange.request else { return }
+            response = try await pending.handle(request, pending.parameters)
+          }
           response.route = pending.route ?? response.route
           if let body = response.stream {
             await send(response, streaming: body)

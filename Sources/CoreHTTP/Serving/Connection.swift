@@ -26,7 +26,6 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   }
 
   let descriptor: Int32
-  let peer: PeerAddress
   /// A cycle until the connection is closed, which every connection is in the end.
   let server: ServerLoop
   /// Position among the server's connections.
@@ -70,11 +69,10 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
 
   init(_ descriptor: Int32, peer: PeerAddress, server: ServerLoop, place: Int) {
     self.descriptor = descriptor
-    self.peer = peer
     self.server = server
     self.place = place
     phaseStart = server.tick
-    parser = RequestParser(limits: server.limits)
+    parser = RequestParser(limits: server.limits, peer: peer)
   }
 
   func open() {

@@ -10,11 +10,14 @@ struct HTTPDate {
     refresh()
   }
 
-  mutating func refresh() {
+  /// - Returns: whether the line is another one now.
+  @discardableResult
+  mutating func refresh() -> Bool {
     let present = time(nil)
-    guard present != second else { return }
+    guard present != second else { return false }
     second = present
     line = Array("Date: \(Self.text(secondsSince1970: present))\r\n".utf8)
+    return true
   }
 
   /// An instant in IMF-fixdate.

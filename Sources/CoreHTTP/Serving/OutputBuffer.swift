@@ -24,6 +24,7 @@ final class OutputBuffer {
     }
   }
 
+  @inline(__always)
   func append(_ source: UnsafeBufferPointer<UInt8>) {
     guard let start = source.baseAddress else { return }
     reserve(source.count)
@@ -35,24 +36,33 @@ final class OutputBuffer {
     source.withUnsafeBufferPointer { append($0) }
   }
 
+  /// Inlined, so that the copy of a text whose length the compiler knows is no call.
+  @inline(__always)
   func append(_ source: StaticString) {
     append(UnsafeBufferPointer(start: source.utf8Start, count: source.utf8CodeUnitCount))
   }
 
-  /// The number in decimal digits.
+  func append(_ source: Span<UInt8>) {
+    source.withUnsafeBufferPointer { append($0) }
+  }
+
+  /// The number, which is not negative, in decimal digits.
   func append(decimal number: Int) {
-    let digitsMax = 20
-    reserve(digitsMax)
-    let place = base + count
+    var digits = 1
     var rest = number
-    var first = digitsMax
-    repeat {
-      first -= 1
-      place[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+    while rest > 9 {
       rest /= 10
-    } while rest > 0
-    place.update(from: place + first, count: digitsMax - first)
-    count += digitsMax - first
+      digits += 1
+    }
+    reserve(digits)
+    rest = number
+    count += digits
+    var place = base + count
+    for _ in 0..<digits {
+      place -= 1
+      place.pointee = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
+      rest /= 10
+    }
   }
 
   /// The number in hexadecimal digits.

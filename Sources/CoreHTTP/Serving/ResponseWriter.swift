@@ -13,9 +13,22 @@ final class ResponseWriter {
     case close
   }
 
-  @exclusivity(unchecked) var date = HTTPDate()
-  let statusLines: [[UInt8]] = (100...599).map {
-    Array("HTTP/1.1 \($0) \(HTTPStatus($0).reason)\r\n".utf8)
+  @exclusivity(unchecked) private(set) var date = HTTPDate()
+  /// Status line and `Date` by status, from 100 on; empty until needed in the present second.
+  @exclusivity(unchecked) private var beginnings = [[UInt8]](repeating: [], count: 500)
+
+  /// To be called at least once a second.
+  func refreshDate() {
+    guard date.refresh() else { return }
+    for index in beginnings.indices where !beginnings[index].isEmpty { beginnings[index] = [] }
+  }
+
+  func writeBeginning(_ status: HTTPStatus, to output: OutputBuffer) {
+    let index = status.code - 100
+    if beginnings[index].isEmpty {
+      beginnings[index] = Array("HTTP/1.1 \(status.code) \(status.reason)\r\n".utf8) + date.line
+    }
+    output.append(beginnings[index])
   }
 
   /// - Parameter withoutBody: for HEAD: everything but the body (RFC 9110 section 9.3.2).
@@ -23,8 +36,7 @@ final class ResponseWriter {
     _ response: HTTPResponse, _ persistence: Persistence, withoutBody: Bool,
     to output: OutputBuffer
   ) {
-    output.append(statusLines[response.status.code - 100])
-    output.append(date.line)
+    writeBeginning(response.status, to: output)
     let hasContentType = writeFields(response.fields, to: output)
     if !response.status.forbidsContent {
       if !hasContentType, !response.body.isEmpty {
@@ -49,49 +61,51 @@ final class ResponseWriter {
 
   /// Whether a handler asks for the end of the connection.
   static func saysClose(_ fields: HTTPFields) -> Bool {
-    for line in fields.lines where line.nameCount == 10 && line.valueCount == 5 {
-      let bytes = fields.bytes.span
+    let lines = fields.lines
+    for index in lines.indices {
+      let line = lines[unchecked: index]
+      guard line.nameCount == 10, line.valueCount == 5 else { continue }
+      let bytes = fields.bytes
       if bytes.equals(line.name, "connection"), bytes.equals(line.value, "close") { return true }
     }
     return false
   }
 
-  private func writeLine(
-    _ line: HTTPFields.Line, _ bytes: UnsafeBufferPointer<UInt8>, to output: OutputBuffer
-  ) {
-    let name = line.name
-    let value = line.value
-    if name.upperBound + 2 == value.lowerBound, value.upperBound + 2 <= bytes.count,
-      bytes[name.upperBound] == UInt8(ascii: ":"), bytes[name.upperBound + 1] == .space,
-      bytes[value.upperBound] == .carriageReturn, bytes[value.upperBound + 1] == .lineFeed
-    {
-      // As it is to be sent.
-      output.append(UnsafeBufferPointer(rebasing: bytes[name.lowerBound..<value.upperBound + 2]))
-    } else {
-      output.append(UnsafeBufferPointer(rebasing: bytes[name]))
-      output.append(": ")
-      output.append(UnsafeBufferPointer(rebasing: bytes[value]))
-      output.append("\r\n")
-    }
-  }
-
   /// - Returns: whether a `Content-Type` was among them.
   func writeFields(_ fields: HTTPFields, to output: OutputBuffer) -> Bool {
     var hasContentType = false
-    fields.bytes.withUnsafeBufferPointer { bytes in
-      for line in fields.lines {
-        switch line.nameCount {
-        case 4 where bytes.span.equals(line.name, "date"),
-          10 where bytes.span.equals(line.name, "connection"),
-          14 where bytes.span.equals(line.name, "content-length"),
-          17 where bytes.span.equals(line.name, "transfer-encoding"):
-          continue
-        case 12 where bytes.span.equals(line.name, "content-type"): hasContentType = true
-        default: break
-        }
-        writeLine(line, bytes, to: output)
+    var isAsSent = fields.isAsSent
+    let lines = fields.lines
+    let bytes = fields.bytes
+    for index in lines.indices {
+      let line = lines[unchecked: index]
+      if Self.isServers(line, bytes) {
+        isAsSent = false
+      } else if line.nameCount == 12, bytes.equals(line.name, "content-type") {
+        hasContentType = true
+      }
+    }
+    if isAsSent {
+      output.append(bytes)
+    } else {
+      for index in lines.indices where !Self.isServers(lines[index], bytes) {
+        output.append(bytes.extracting(lines[index].name))
+        output.append(": ")
+        output.append(bytes.extracting(lines[index].value))
+        output.append("\r\n")
       }
     }
     return hasContentType
+  }
+
+  /// A line that is the server's to write.
+  private static func isServers(_ line: HTTPFields.Line, _ bytes: Span<UInt8>) -> Bool {
+    switch line.nameCount {
+    case 4: bytes.equals(line.name, "date")
+    case 10: bytes.equals(line.name, "connection")
+    case 14: bytes.equals(line.name, "content-length")
+    case 17: bytes.equals(line.name, "transfer-encoding")
+    default: false
+    }
   }
 }

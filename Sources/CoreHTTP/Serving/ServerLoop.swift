@@ -151,7 +151,7 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   /// One look at every connection; a stamp and a comparison each.
   private func sweep() {
     tick &+= 1
-    writer.date.refresh()
+    writer.refreshDate()
     // Backwards, since a connection that ends hands its place to the last one.
     for place in connections.indices.reversed() where place < connections.count {
       connections[place].enforceTimeouts()

@@ -23,8 +23,7 @@ extension ResponseWriter {
     of response: HTTPResponse, _ persistence: Persistence, _ framing: StreamFraming,
     to output: OutputBuffer
   ) {
-    output.append(statusLines[response.status.code - 100])
-    output.append(date.line)
+    writeBeginning(response.status, to: output)
     let hasContentType = writeFields(response.fields, to: output)
     if framing != .none, !hasContentType {
       output.append("Content-Type: application/octet-stream\r\n")
