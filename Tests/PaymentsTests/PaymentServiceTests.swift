@@ -46,7 +46,10 @@ struct PaymentServiceTests {
       }
       return try await group.reduce(into: []) { $0.append($1) }
     }
-    #expect(payments.allSatisfy { $0.state == .authorized })
+    // On a machine that is busy enough, some are told that it is still under way.
+    #expect(payments.allSatisfy { [.authorizing, .authorized].contains($0.state) })
+    let last = try await service.authorize(id, request, hash: [1]).payment
+    #expect(last.state == .authorized)
     #expect(try await bench.charges(of: payments[0]).count == 1)
     #expect(try await bench.events(of: payments[0]) == ["payment.authorized"])
   }
