@@ -37,7 +37,7 @@ package final class HTTPRequestParts {
 
   /// Some of the target's bytes; valid until the target is another one.
   func bytes(_ range: Range<Int>) -> UnsafeBufferPointer<UInt8> {
-    let bytes = targetBytes == nil ? fields.unsafeBytes : (targetBytes ?? fields).unsafeBytes
+    let bytes = targetBytes?.unsafeBytes ?? fields.unsafeBytes
     return UnsafeBufferPointer(rebasing: bytes[range])
   }
 

@@ -80,9 +80,12 @@ struct PaymentBench {
     return Database(configuration, group: loops)
   }
 
-  func service(_ gateway: (any PaymentGateway)? = nil) -> PaymentService {
+  func service(
+    _ gateway: (any PaymentGateway)? = nil, timings: PaymentTimings = PaymentTimings()
+  ) -> PaymentService {
     PaymentService(
-      store: store, gateway: gateway ?? simulator, challenges: simulator, now: { clock.now })
+      store: store, gateway: gateway ?? simulator, challenges: simulator, timings: timings,
+      now: { clock.now })
   }
 
   /// A payment that was asked for with this token and answered as far as the provider did.

@@ -37,7 +37,8 @@ struct PaymentServiceTests {
   @Test("many at once with one id are one payment and one charge")
   func repeatsAtOnce() async throws {
     let bench = try await PaymentBench.shared()
-    let service = bench.service()
+    // So long that none of them is told "under way", however busy the machine.
+    let service = bench.service(timings: PaymentTimings(providerWait: .seconds(60)))
     let id = PaymentID.new()
     let request = try Samples.request()
     let payments = try await withThrowingTaskGroup { group in
@@ -46,10 +47,7 @@ struct PaymentServiceTests {
       }
       return try await group.reduce(into: []) { $0.append($1) }
     }
-    // On a machine that is busy enough, some are told that it is still under way.
-    #expect(payments.allSatisfy { [.authorizing, .authorized].contains($0.state) })
-    let last = try await service.authorize(id, request, hash: [1]).payment
-    #expect(last.state == .authorized)
+    #expect(payments.allSatisfy { $0.state == .authorized })
     #expect(try await bench.charges(of: payments[0]).count == 1)
     #expect(try await bench.events(of: payments[0]) == ["payment.authorized"])
   }
