@@ -30,13 +30,16 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   private let epoll: Int32
   private let wakeUp: Int32
   private let events: UnsafeMutablePointer<epoll_event>
-  private var cancelled: [DescriptorWatch] = []
-  private(set) var timers = Heap<TimerEntry>()
+  // Unchecked, as in DescriptorWatch: looked at in every turn.
+  @exclusivity(unchecked) private var cancelled: [DescriptorWatch] = []
+  @exclusivity(unchecked) private(set) var timers = Heap<TimerEntry>()
   private var timersCancelled = 0
   private var timersScheduled: UInt64 = 0
-  @exclusivity(unchecked) private var jobs: [UnownedJob] = []  // see DescriptorWatch
+  @exclusivity(unchecked) private var jobs: [UnownedJob] = []
   private var nextJob = 0
-  private var closing: [() -> Void] = []
+  /// What is to be done before the next wait, and the room of the turn before.
+  @exclusivity(unchecked) private var closing: [() -> Void] = []
+  @exclusivity(unchecked) private var closingNow: [() -> Void] = []
   private var isRunning = false
 
   private struct Inbox {
@@ -165,9 +168,13 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     precondition(result == 0, "epoll_ctl \(operation) on \(watch.descriptor): errno \(errno)")
   }
 
-  func remove(_ watch: DescriptorWatch) {
-    // Fails if the descriptor is closed already, which removed it as well.
-    _ = epoll_ctl(epoll, EPOLL_CTL_DEL, watch.descriptor, nil)
+  func remove(_ watch: DescriptorWatch, isClosing: Bool) {
+    if isClosing {
+      close(watch.descriptor)
+    } else {
+      // Fails if the descriptor is closed already, which removed it as well.
+      _ = epoll_ctl(epoll, EPOLL_CTL_DEL, watch.descriptor, nil)
+    }
     cancelled.append(watch)
   }
 
@@ -249,9 +256,9 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
 
   private func finishTurn() {
     if !closing.isEmpty {
-      let actions = closing
-      closing.removeAll(keepingCapacity: true)
-      for action in actions { action() }
+      swap(&closing, &closingNow)
+      for action in closingNow { action() }
+      closingNow.removeAll(keepingCapacity: true)
     }
     guard !cancelled.isEmpty else { return }
     for watch in cancelled { Unmanaged.passUnretained(watch).release() }

@@ -2,8 +2,8 @@
 /// reference. (The shape is a database's slotted page: entries of fixed size, and the bytes they
 /// point into.)
 ///
-/// A page that several values share is never changed; see `HTTPFields`. Not for use outside of it: the name
-/// is known to other modules only so that they can copy fields without a call.
+/// A page that several values share is never changed; see `HTTPFields`. Not for use outside of it:
+/// the name is known to other modules only so that they can copy fields without a call.
 package final class FieldPage: ManagedBuffer<FieldPage.Extent, HTTPFields.Line> {
   /// How much of the page is in use, and how much there is.
   package struct Extent {
@@ -22,8 +22,13 @@ package final class FieldPage: ManagedBuffer<FieldPage.Extent, HTTPFields.Line> 
   static func make(linesMax: Int, bytesMax: Int) -> FieldPage {
     let elements = linesMax + (bytesMax + lineBytes - 1) / lineBytes
     let extent = Extent(linesMax: linesMax, bytesMax: (elements - linesMax) * lineBytes)
-    return unsafeDowncast(create(minimumCapacity: elements) { _ in extent }, to: FieldPage.self)
+    let page = unsafeDowncast(create(minimumCapacity: elements) { _ in extent }, to: FieldPage.self)
+    UnsafeMutableRawPointer(page.lines + linesMax)
+      .bindMemory(to: UInt8.self, capacity: extent.bytesMax)
+    return page
   }
+
+  // The three pointers are good for as long as somebody holds the page.
 
   /// A pointer, since each access to `header` would be checked for overlapping ones.
   var extent: UnsafeMutablePointer<Extent> { withUnsafeMutablePointerToHeader { $0 } }
@@ -46,6 +51,7 @@ package final class FieldPage: ManagedBuffer<FieldPage.Extent, HTTPFields.Line> 
     extent.pointee.linesMax >= lines && extent.pointee.bytesMax >= bytes
   }
 
+  /// Whether there is room for so much behind what is there.
   func hasRoom(lines: Int, bytes: Int) -> Bool {
     extent.pointee.linesMax - extent.pointee.lineCount >= lines
       && extent.pointee.bytesMax - extent.pointee.byteCount >= bytes
@@ -66,7 +72,7 @@ package final class FieldPage: ManagedBuffer<FieldPage.Extent, HTTPFields.Line> 
     extent.pointee.isAsSent = false
   }
 
-  /// A page of its own with the same content and room for as much again, and for that much more.
+  /// A page of its own with the same content and room for as much again, or for that much more.
   func copy(andRoomForLines moreLines: Int, bytes moreBytes: Int) -> FieldPage {
     let copy = FieldPage.make(
       linesMax: max(2 * lineCount, lineCount + moreLines),

@@ -5,7 +5,7 @@
 package struct HTTPFields: @unchecked Sendable {
   // @unchecked: a page is changed by a value only if no other holds it.
 
-  /// Where one field line's name and value are in the buffer, in bytes.
+  /// Where one field line's name and value are in `bytes`.
   package struct Line: Sendable {
     package var nameStart: UInt32
     package var nameCount: UInt32
@@ -36,19 +36,23 @@ package struct HTTPFields: @unchecked Sendable {
     receive(bytes, lines: lines)
   }
 
-  /// Takes what arrived in place of what was there, under the precondition of `init(received:lines:)`.
-  /// Keeps the memory if there is enough of it and nobody else holds these fields.
+  /// Takes what arrived in place of what was there, under the precondition of
+  /// `init(received:lines:)`. Keeps the memory if there is enough of it and nobody else holds these
+  /// fields.
   package mutating func receive(_ bytes: Span<UInt8>, lines: Span<Line>) {
-    if !isKnownUniquelyReferenced(&page)
-      || page?.canHold(lines: lines.count, bytes: bytes.count) == false
+    if isKnownUniquelyReferenced(&page), let page,
+      page.canHold(lines: lines.count, bytes: bytes.count)
     {
-      page = .make(linesMax: max(lines.count, 8), bytesMax: bytes.count)
+      page.fill(lines, bytes)
+    } else {
+      let page = FieldPage.make(linesMax: max(lines.count, 8), bytesMax: bytes.count)
+      page.fill(lines, bytes)
+      self.page = page
     }
-    page?.fill(lines, bytes)
   }
 
-  /// Every name and value; there may be other bytes of the message too. Lines that were appended stand
-  /// in it as they are sent: `name: value` and CR LF.
+  /// Every name and value; there may be other bytes of the message too. Lines that were appended
+  /// stand in it as they are sent: `name: value` and CR LF.
   package var bytes: Span<UInt8> {
     @_lifetime(borrow self)
     borrowing get { _overrideLifetime(Span(_unsafeElements: unsafeBytes), borrowing: self) }
@@ -68,7 +72,8 @@ package struct HTTPFields: @unchecked Sendable {
     }
   }
 
-  /// Whether `bytes` are all lines as they are sent and nothing else: so it is if every line was appended.
+  /// Whether `bytes` are all lines as they are sent and nothing else: so it is if every line was
+  /// appended and none removed.
   package var isAsSent: Bool { page?.extent.pointee.isAsSent ?? true }
 
   /// Field lines, a name that repeats counted each time.

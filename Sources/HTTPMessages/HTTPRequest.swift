@@ -73,9 +73,9 @@ package struct HTTPRequest: @unchecked Sendable {
     self.target = target
   }
 
-  /// Takes a request that arrived in place of the one that was there, which keeps nothing but its peer.
-  /// Its head stays as it arrived; its body is yet to come. Keeps the memory if nobody else holds
-  /// the request that was there.
+  /// Takes a request that arrived in place of the one that was there, of which nothing stays but the
+  /// peer. Its head stays as it arrived; its body is yet to come. Keeps the memory if nobody else
+  /// holds the request that was there.
   ///
   /// - Parameters:
   ///   - head: all bytes up to the body.

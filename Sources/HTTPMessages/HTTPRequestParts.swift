@@ -1,5 +1,5 @@
-/// What an `HTTPRequest` is made of. Not for use outside of it: the name is known to other modules only so
-/// that they can copy a request without a call.
+/// What an `HTTPRequest` is made of. Not for use outside of it: the name is known to other modules
+/// only so that they can copy a request without a call.
 package final class HTTPRequestParts {
   // Unchecked for overlapping accesses: these are values behind the interface of one, and looking
   // at each access costs more than some parsers.
@@ -12,7 +12,8 @@ package final class HTTPRequestParts {
   @exclusivity(unchecked) var timeout: Duration?
   @exclusivity(unchecked) var sendsOnFreshConnection = false
 
-  /// Holds the target among its bytes; nil for a received request whose fields nobody changed: then they do.
+  /// Holds the target among its bytes; nil for a received request whose fields nobody changed: then
+  /// they do.
   @exclusivity(unchecked) private var targetBytes: HTTPFields?
   @exclusivity(unchecked) private(set) var target = 0..<0
   @exclusivity(unchecked) private(set) var pathEnd = 0
@@ -46,18 +47,24 @@ package final class HTTPRequestParts {
     if targetBytes == nil { targetBytes = fields }
   }
 
+  /// Takes another target: `target` within `bytes`, its path up to `pathEnd`.
   func setTarget(_ bytes: HTTPFields, _ target: Range<Int>, pathEnd: Int) {
     targetBytes = bytes
     self.target = target
     self.pathEnd = pathEnd
   }
 
+  /// See `HTTPRequest.receive`.
   func receive(
     _ method: HTTPMethod, head: Span<UInt8>, lines: Span<HTTPFields.Line>, target: Range<Int>,
     pathEnd: Int
   ) {
     self.method = method
     if !body.isEmpty { body = [] }
+    authority = nil
+    isSecure = false
+    timeout = nil
+    sendsOnFreshConnection = false
     targetBytes = nil
     fields.receive(head, lines: lines)
     self.target = target

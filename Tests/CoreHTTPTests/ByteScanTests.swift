@@ -42,6 +42,42 @@ import Testing
     }
   }
 
+  @Test("a token's and a plain host's end are found at every place")
+  func tokensAndHosts() {
+    for byte in UInt8.min...UInt8.max {
+      let isOfHost =
+        byte == 0x2D || byte == 0x2E || (0x30...0x39).contains(byte)
+        || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+      for place in 0..<19 {
+        var bytes = [UInt8](repeating: 0x61, count: 19)
+        bytes[place] = byte
+        #expect(
+          ByteScan.endOfToken(bytes.span, from: 0, to: 19)
+            == (HTTPToken.isTokenByte(byte) ? 19 : place))
+        // It looks at whole words only.
+        let hostEnd = ByteScan.endOfPlainHost(bytes.span, from: 0, to: 19)
+        #expect(hostEnd == (isOfHost || place >= 16 ? 16 : place))
+      }
+    }
+  }
+
+  @Test("text is compared without regard to case, and no other byte passes for one of its letters")
+  func caseless() {
+    let text: StaticString = "keep-alive:0/chunked"
+    let lower = Array("keep-alive:0/chunked".utf8)
+    for byte in UInt8(0x20)...UInt8.max {
+      for place in lower.indices {
+        var bytes = lower
+        bytes[place] = byte
+        let lowered = (0x41...0x5A).contains(byte) ? byte | 0x20 : byte
+        let isEqual = bytes.span.equals(bytes.indices, text)
+        #expect(isEqual == (lowered == lower[place]))
+      }
+    }
+    let isShorterEqual = lower.span.equals(0..<lower.count - 1, text)
+    #expect(!isShorterEqual)
+  }
+
   @Test("bytes are equal when each of them is")
   func equality() {
     func areEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool { left.span.equals(right.span) }

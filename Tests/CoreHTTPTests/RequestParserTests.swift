@@ -79,6 +79,26 @@ import Testing
       #expect(whole == single, "\(String(decoding: bytes, as: UTF8.self).debugDescription)")
     }
   }
+
+  @Test("a body goes with its request: an idle connection does not keep it")
+  func handsOverBody() throws {
+    var parser = RequestParser()
+    let head = Array("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4096\r\n\r\n".utf8)
+    let body = [UInt8](repeating: 0x61, count: 4096)
+    var consumed = 0
+    guard case .head = parser.advance(head.span, consumed: &consumed) else {
+      throw Refusal(.badRequest, "no head")
+    }
+    try parser.admitBody()
+    guard case .request = parser.advance(body.span, consumed: &consumed) else {
+      throw Refusal(.badRequest, "no request")
+    }
+    var request = parser.takeRequest()
+    // Who alone holds an array changes it where it is.
+    let place = request.body.withUnsafeBytes { $0.baseAddress }
+    request.body[0] = 0x62
+    #expect(request.body.withUnsafeBytes { $0.baseAddress } == place)
+  }
 }
 
 extension ParserCase {

@@ -29,6 +29,21 @@ import Testing
     #expect(request.query == nil)
   }
 
+  @Test("of a request that another one takes the place of nothing stays but the peer")
+  func received() {
+    var request = HTTPRequest(.post, "/a", fields: ["A": "1"], body: [1])
+    request.peer = PeerAddress("10.0.0.1")
+    request.authority = "localhost:1"
+    request.isSecure = true
+    request.timeout = .seconds(1)
+    request.sendsOnFreshConnection = true
+    request.receive(.get, head: Span(), lines: Span(), target: 0..<0, pathEnd: 0)
+    #expect(request.body.isEmpty && request.target.isEmpty && request.fields.isEmpty)
+    #expect(request.authority == nil && !request.isSecure && request.timeout == nil)
+    #expect(!request.sendsOnFreshConnection)
+    #expect(request.peer?.description == "10.0.0.1")
+  }
+
   @Test("who changes a request leaves the copies of others alone")
   func copies() {
     let original = HTTPRequest(.post, "/a?b", fields: ["A": "1"], body: [1])
@@ -43,6 +58,7 @@ import Testing
     let held = copy
     copy.receive(.get, head: Span(), lines: Span(), target: 0..<0, pathEnd: 0)
     #expect(copy.body.isEmpty && copy.target.isEmpty && copy.fields.isEmpty)
+    #expect(copy.authority == nil)
     #expect(held.method == .put && held.target == "/c" && held.fields["A"] == "2")
     #expect(held.body == [1, 2] && held.authority == "localhost:1")
   }

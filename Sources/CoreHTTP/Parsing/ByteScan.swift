@@ -93,8 +93,8 @@ enum ByteScan {
     }
   }
 
-  /// The first position whose byte is no letter, digit, `.` or `-`, what most hosts are made of; or where
-  /// fewer than 8 bytes are left.
+  /// The first position whose byte is no letter, digit, `.` or `-`, what most hosts are made of; or
+  /// where fewer than 8 bytes are left.
   static func endOfPlainHost(_ bytes: Span<UInt8>, from start: Int, to end: Int) -> Int {
     var position = start
     while position + 8 <= end {
@@ -144,10 +144,11 @@ extension UInt8 {
 }
 
 extension Span<UInt8> {
-  /// Whether the bytes of `range`, none of them a control, are `text`, without regard to ASCII case.
+  /// Whether the bytes of `range`, none of them a control, are `text`, without regard to ASCII
+  /// case.
   ///
-  /// - Precondition: `text` is lower case letters, digits, `-`, `:` and `/`: each of them has the bit that
-  ///   tells letters from their capitals, and is without it a capital or a control.
+  /// - Precondition: `text` is lower case letters, digits, `-`, `:` and `/`: each of them has the bit
+  ///   that tells letters from their capitals, and is without it a capital or a control.
   func equals(_ range: Range<Int>, _ text: StaticString) -> Bool {
     guard range.count == text.utf8CodeUnitCount else { return false }
     let bytes = extracting(range)

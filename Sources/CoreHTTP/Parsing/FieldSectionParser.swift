@@ -87,10 +87,11 @@ struct FieldSectionParser {
     return false
   }
 
-  /// Makes a request of a head that ends with this section.
-  func put(
-    _ input: Span<UInt8>, _ method: HTTPMethod, _ target: RequestTarget,
-    into request: inout HTTPRequest
+  /// Makes `request` the one whose head ends with this section. (Here, since the lines cannot be lent
+  /// out to whoever changes another property at the same time.)
+  func fill(
+    _ request: inout HTTPRequest, with method: HTTPMethod, _ target: RequestTarget,
+    of input: Span<UInt8>
   ) {
     request.receive(
       method, head: input.extracting(first: position), lines: lines, target: target.origin,
@@ -107,29 +108,28 @@ struct FieldSectionParser {
     lineCount += 1
   }
 
-  /// Takes lines that are all there and just `name: value`, as nearly all are; the first that is more or
-  /// less than that, or near a bound, is left to the states.
+  /// Takes lines that are all there and just `name: value`, as nearly all are; the first that is
+  /// more or less than that, or near a bound, is left to the states.
   private mutating func takePlainLines(_ input: Span<UInt8>) {
     while lineCount < bounds.linesMax, position < input.count,
       input[unchecked: position] != .carriageReturn
     {
       lineStart = position
       let stop = min(input.count, scanEnd)
-      let nameEnd = ByteScan.endOfToken(input, from: position, to: stop)
-      let valueStart = nameEnd + 2
-      guard nameEnd > position, valueStart < stop, input[unchecked: nameEnd] == UInt8(ascii: ":"),
-        input[unchecked: nameEnd + 1] == .space, !input[unchecked: valueStart].isBlank
+      let colon = ByteScan.endOfToken(input, from: position, to: stop)
+      let value = colon + 2
+      guard colon > position, value < stop, input[unchecked: colon] == UInt8(ascii: ":"),
+        input[unchecked: colon + 1] == .space, !input[unchecked: value].isBlank
       else { return }
-      let valueEnd = ByteScan.endOfFieldText(input, from: valueStart, to: stop)
-      guard valueEnd + 2 < stop, valueEnd > valueStart,
-        input[unchecked: valueEnd] == .carriageReturn,
-        input[unchecked: valueEnd + 1] == .lineFeed, input[unchecked: valueEnd - 1] != .space
+      let end = ByteScan.endOfFieldText(input, from: value, to: stop)
+      guard end + 2 < stop, end > value, input[unchecked: end] == .carriageReturn,
+        input[unchecked: end + 1] == .lineFeed, input[unchecked: end - 1] != .space
       else { return }
       add(
         HTTPFields.Line(
-          nameStart: position, nameCount: nameEnd - position,
-          valueStart: valueStart, valueCount: valueEnd - valueStart))
-      position = valueEnd + 2
+          nameStart: position, nameCount: colon - position, valueStart: value,
+          valueCount: end - value))
+      position = end + 2
     }
   }
 

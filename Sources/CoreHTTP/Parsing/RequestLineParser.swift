@@ -50,14 +50,15 @@ struct RequestLineParser {
     return false
   }
 
-  /// Takes a line that is all there and as nearly all are; what is more or less than that, or near a bound,
-  /// is left to the states.
+  /// Takes a line that is all there and as nearly all are; what is more or less than that, or near a
+  /// bound, is left to the states.
   private mutating func takePlainLine(
     _ input: Span<UInt8>, _ lineBytesMax: Int, _ methodBytesMax: Int
   ) -> Bool {
     let version: StaticString = " HTTP/1.1\r\n"
     let stop = min(input.count, lineStart + lineBytesMax)
-    let methodEnd = ByteScan.endOfToken(input, from: lineStart, to: min(stop, methodBytesMax))
+    let methodEnd = ByteScan.endOfToken(
+      input, from: lineStart, to: min(stop, lineStart + methodBytesMax))
     guard methodEnd > lineStart, methodEnd + 1 < stop, input[unchecked: methodEnd] == .space else {
       return false
     }

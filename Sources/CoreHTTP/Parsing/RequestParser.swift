@@ -46,7 +46,8 @@ package struct RequestParser {
     case complete
   }
 
-  /// Room for a head that a connection keeps for the next one.
+  /// A longer head is handed over with its memory, as is a request with a body: an idle connection keeps
+  /// no more than this of the last one.
   private static let headBytesKeptMax = 2048
 
   private let limits: HTTPLimits
@@ -54,8 +55,8 @@ package struct RequestParser {
   private var line = RequestLineParser()
   private var target = RequestTarget()
   private var fields: FieldSectionParser
-  /// The present request, once its head is complete, and without its body until that is. The next one
-  /// takes its place, without an allocation if the request has gone by then.
+  /// The present request, once its head is complete, and without its body until that is. When it was
+  /// small it stays, so that the next one can have its memory if it has gone by then.
   private var present = HTTPRequest(.get, "/")
   private var framing = BodyFraming.none
   private var bodyBytesMax = 0
@@ -106,12 +107,13 @@ package struct RequestParser {
     precondition(stage == .complete, "no request is complete")
     line = RequestLineParser()
     stage = .line
-    guard present.fields.bytes.count > Self.headBytesKeptMax else { return present }
+    if present.body.isEmpty, present.fields.bytes.count <= Self.headBytesKeptMax { return present }
     var taken = HTTPRequest(.get, "/")
     taken.peer = present.peer
     swap(&taken, &present)
     return taken
   }
+
   // MARK: Head
 
   private mutating func readHead(
@@ -145,8 +147,8 @@ package struct RequestParser {
     isOldVersion = line.minorVersion == 0
     expectsContinue = rules.expectsContinue
     if framing == .chunked { chunked = ChunkedBody(limits) }
-    guard let method = line.method else { throw .unknownMethod }
-    fields.put(input, method, target, into: &present)
+    guard let method = line.method else { preconditionFailure("refused with its line") }
+    fields.fill(&present, with: method, target, of: input)
     if let authority = target.authority {
       present.fields[.host] = String(decoding: input.copy(authority), as: UTF8.self)
       if target.origin.lowerBound == target.pathEnd { present.target = "/" + present.target }

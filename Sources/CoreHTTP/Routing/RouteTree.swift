@@ -13,6 +13,7 @@ struct RouteTree: Sendable {
 
   /// A step from one node to another by a segment that is written out.
   private struct Literal {
+    /// `beginning(of:)` its segment.
     let beginning: UInt64
     /// Within `texts`.
     let segment: Range<Int>
@@ -150,7 +151,7 @@ struct RouteTree: Sendable {
     return nil
   }
 
-  /// The first eight bytes, if there are as many: what tells most segments apart.
+  /// The first eight bytes, or the count of fewer ones: what tells most segments apart.
   private static func beginning(of segment: Span<UInt8>) -> UInt64 {
     segment.count < 8
       ? UInt64(segment.count)

@@ -97,9 +97,8 @@ extension Connection {
     guard phase != .closed else { return }
     phase = .closed
     abandonStream()
-    watch?.cancel()
+    watch?.cancelAndClose()
     watch = nil
-    Glibc.close(descriptor)
     task?.cancel()
     waiter?.resume(returning: nil)
     waiter = nil

@@ -23,6 +23,7 @@ final class ResponseWriter {
     for index in beginnings.indices where !beginnings[index].isEmpty { beginnings[index] = [] }
   }
 
+  /// Writes the status line and `Date`, which are the same for a second.
   func writeBeginning(_ status: HTTPStatus, to output: OutputBuffer) {
     let index = status.code - 100
     if beginnings[index].isEmpty {

@@ -35,7 +35,7 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   var streams = 0
 
   private let census: ConnectionCensus
-  private var connections: [Connection] = []
+  @exclusivity(unchecked) private var connections: [Connection] = []  // see Connection.parser
   /// The most connections since memory was given back.
   private var crowd = 0
   private var listener: DescriptorWatch?
@@ -214,8 +214,7 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   private func closeListener() {
     guard let listener else { return }
     while acceptInARow() {}
-    listener.cancel()
-    close(listener.descriptor)
+    listener.cancelAndClose()
     self.listener = nil
     if connections.isEmpty { finishDraining() }
   }
