@@ -80,6 +80,13 @@ package struct JSONWriter: ~Copyable {
     needsComma = true
   }
 
+  /// - Parameter utf8: valid UTF-8, such as a database's text.
+  package mutating func text(_ utf8: Span<UInt8>) {
+    separate()
+    utf8.withUnsafeBufferPointer { quote($0) }
+    needsComma = true
+  }
+
   package mutating func bool(_ value: Bool) { literal(value ? "true" : "false") }
   package mutating func null() { literal("null") }
   package mutating func integer(_ value: some BinaryInteger) { literal(String(value)) }
@@ -127,24 +134,50 @@ package struct JSONWriter: ~Copyable {
     needsComma = true
   }
 
+  /// Copies the reader's next value, without the blanks in it.
+  package mutating func copy(_ reader: inout JSONReader) throws(JSONParseError) {
+    switch reader.nextKind {
+    case .object:
+      try reader.beginObject()
+      beginObject()
+      while try reader.nextMember() {
+        name(try reader.memberName())
+        try copy(&reader)
+      }
+      endObject()
+    case .array:
+      try reader.beginArray()
+      beginArray()
+      while try reader.nextElement() { try copy(&reader) }
+      endArray()
+    case .text: text(try reader.text())
+    case .number: literal(try reader.number())
+    case .word:
+      if let value = try reader.word() { bool(value) } else { null() }
+    }
+  }
+
   // MARK: Strings
 
   /// RFC 8259 section 7: the quote, the backslash and control characters are escaped, all else is
   /// copied as UTF-8.
-  private mutating func quote(_ text: String) {
+  private mutating func quote(_ utf8: UnsafeBufferPointer<UInt8>) {
     append(UInt8(ascii: "\""))
-    var text = text
-    text.withUTF8 { utf8 in
-      var start = 0
-      while true {
-        let end = ByteScan.endOfPlainText(utf8.span, from: start)
-        append(UnsafeBufferPointer(rebasing: utf8[start..<end]))
-        guard end < utf8.count else { break }
-        escape(utf8[end])
-        start = end + 1
-      }
+    var start = 0
+    while true {
+      let end = ByteScan.endOfPlainText(utf8.span, from: start)
+      append(UnsafeBufferPointer(rebasing: utf8[start..<end]))
+      guard end < utf8.count else { break }
+      escape(utf8[end])
+      start = end + 1
     }
     append(UInt8(ascii: "\""))
+  }
+
+  @inline(__always)
+  private mutating func quote(_ text: String) {
+    var text = text
+    text.withUTF8 { quote($0) }
   }
 
   private mutating func escape(_ byte: UInt8) {

@@ -99,7 +99,7 @@ struct OrderRoutes: Sendable {
     }
     let version = Int(order.version)
     if call.clientHas(version: version) {
-      return .notModified(version: version).adding(.cacheControl, "no-store")
+      return .notModified(ETag(version: version)).adding(.cacheControl, "no-store")
     }
     return try HTTPResponse.json(
       OrderView(order, isForOwner: !call.caller.isStaff), version: version

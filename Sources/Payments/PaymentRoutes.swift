@@ -37,7 +37,7 @@ struct PaymentRoutes {
   private func show(_ call: Call) async throws -> HTTPResponse {
     let payment = try await visible(call)
     if call.clientHas(version: payment.version) {
-      return .notModified(version: payment.version).adding(.cacheControl, "no-store")
+      return .notModified(ETag(version: payment.version)).adding(.cacheControl, "no-store")
     }
     return try .json(access.body(of: payment), version: payment.version)
       .adding(.cacheControl, "no-store")

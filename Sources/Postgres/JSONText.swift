@@ -26,12 +26,17 @@ extension JSONText: SQLEncodable, SQLDecodable, SQLArrayElement {
 
   /// Reads jsonb and json.
   package static func decode(_ cell: SQLCell) throws(SQLCellFault) -> JSONText {
+    JSONText(String(decoding: try bytes(of: cell), as: UTF8.self))
+  }
+
+  /// The document's text within the cell.
+  static func bytes(of cell: SQLCell) throws(SQLCellFault) -> UnsafeRawBufferPointer {
     let bytes = try cell.present
     switch cell.type {
     case .jsonb:
       guard bytes.first == formatVersion else { throw .malformed }
-      return JSONText(String(decoding: bytes.dropFirst(), as: UTF8.self))
-    case .json: return JSONText(String(decoding: bytes, as: UTF8.self))
+      return UnsafeRawBufferPointer(rebasing: bytes.dropFirst())
+    case .json: return bytes
     default: throw .type(cell.type)
     }
   }

@@ -161,6 +161,12 @@ extension SQL: ExpressibleByStringInterpolation {
       sql.append(literal: text)
     }
 
+    /// Splices a whole number of the program's own bounds, where the planner should know it: a page's
+    /// size, for which a bound value would be planned anew each time.
+    package mutating func appendInterpolation(constant number: Int) {
+      sql.text.append(contentsOf: String(number).utf8)
+    }
+
     /// Splices a quoted identifier: a schema's or a role's name.
     package mutating func appendInterpolation(identifier name: String) {
       sql.text.append(contentsOf: SQL.quoted(name, with: "\"").utf8)

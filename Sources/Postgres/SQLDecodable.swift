@@ -24,6 +24,16 @@ package struct SQLCell {
       return bytes
     }
   }
+
+  /// The bytes of a text that may not be NULL.
+  ///
+  /// - Throws: `.null` or `.type`
+  var textBytes: UnsafeRawBufferPointer {
+    get throws(SQLCellFault) {
+      guard type == .text else { throw .type(type) }
+      return try present
+    }
+  }
 }
 
 /// Why a cell could not be read.

@@ -60,17 +60,26 @@ extension SQLArrayElement where Self: SQLEncodable & SQLDecodable {
   }
 
   package static func decodeArray(_ cell: SQLCell) throws(SQLCellFault) -> [Self] {
+    var values: [Self] = []
+    try forEachElement(of: cell) { element throws(SQLCellFault) in
+      values.append(try decode(element))
+    }
+    return values
+  }
+
+  /// Lends each element of an array's cell as a cell of its own.
+  static func forEachElement(
+    of cell: SQLCell, _ body: (SQLCell) throws(SQLCellFault) -> Void
+  ) throws(SQLCellFault) {
     let bytes = try cell.present
     guard bytes.count >= 12 else { throw .malformed }
     let dimensions = Int32(bigEndianAt: 0, in: bytes)
-    if dimensions == 0 { return [] }
+    if dimensions == 0 { return }
     guard dimensions == 1, bytes.count >= 20 else { throw .malformed }
     let element = SQLType(oid: UInt32(bigEndianAt: 8, in: bytes))
     let count = Int(Int32(bigEndianAt: 12, in: bytes))
     // Each element takes at least its length's four bytes.
     guard count >= 0, count <= (bytes.count - 20) / 4 else { throw .malformed }
-    var values: [Self] = []
-    values.reserveCapacity(count)
     var position = 20
     for _ in 0..<count {
       guard position + 4 <= bytes.count else { throw .malformed }
@@ -79,9 +88,8 @@ extension SQLArrayElement where Self: SQLEncodable & SQLDecodable {
       guard length >= 0 else { throw .null }
       guard length <= bytes.count - position else { throw .malformed }
       let part = UnsafeRawBufferPointer(rebasing: bytes[position..<position + length])
-      values.append(try decode(SQLCell(bytes: part, type: element)))
+      try body(SQLCell(bytes: part, type: element))
       position += length
     }
-    return values
   }
 }

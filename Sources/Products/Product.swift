@@ -20,25 +20,11 @@ struct Product: Sendable {
   var images: [String]
   let inStock: Bool
   let variantCount: Int
-  /// Rises with every change of its variants' stock, which leaves `version` alone.
-  let stockVersion: Int
   let version: Int
   let createdAt: Timestamp
   let updatedAt: Timestamp
 
   var isPublic: Bool { status == .active }
-}
-
-/// One sellable form of a product.
-struct Variant: Sendable {
-  let id: Int
-  let sku: String
-  let name: String
-  let options: [String: String]
-  let price: Money?
-  let available: Int
-  let status: String
-  let version: Int
 }
 
 /// What a new product is made from, checked.

@@ -112,4 +112,78 @@ let productMigrations: [Migration] = [
     GRANT SELECT, INSERT, UPDATE ON stock, reservations, reservation_lines TO product_app;
     GRANT SELECT, INSERT ON stock_movements TO product_app;
     """),
+  Migration(
+    "0003-product-mirrors",
+    """
+    -- What lists show of a product's variants, prices, categories and stock stands in its own row too, so
+    -- that a page of the catalogue is one index scan. The triggers keep it true whoever writes. Stock moves
+    -- often, and touches the product only when that sells out or is back.
+    ALTER TABLE products
+      ADD COLUMN sku text NOT NULL DEFAULT '',
+      ADD COLUMN price_currencies text[] NOT NULL DEFAULT '{}',
+      ADD COLUMN price_amounts bigint[] NOT NULL DEFAULT '{}',
+      ADD COLUMN categories text[] NOT NULL DEFAULT '{}',
+      ADD COLUMN in_stock boolean NOT NULL DEFAULT false,
+      ADD COLUMN variant_count int NOT NULL DEFAULT 0;
+
+    CREATE FUNCTION mirror_products(changed int[]) RETURNS void LANGUAGE sql
+    SET search_path FROM CURRENT AS $$
+      UPDATE products p SET
+        sku = coalesce((SELECT v.sku FROM variants v WHERE v.id = p.default_variant_id), ''),
+        price_currencies = ARRAY(
+          SELECT price.currency FROM variant_prices price
+          WHERE price.variant_id = p.default_variant_id ORDER BY price.currency),
+        price_amounts = ARRAY(
+          SELECT price.amount FROM variant_prices price
+          WHERE price.variant_id = p.default_variant_id ORDER BY price.currency),
+        categories = ARRAY(
+          SELECT c.slug FROM product_categories pc JOIN categories c ON c.id = pc.category_id
+          WHERE pc.product_id = p.id ORDER BY c.path),
+        in_stock = EXISTS (
+          SELECT FROM variants v JOIN stock s ON s.variant_id = v.id
+          WHERE v.product_id = p.id AND v.status = 'active' AND s.on_hand > s.reserved),
+        variant_count = (
+          SELECT count(*) FROM variants v WHERE v.product_id = p.id AND v.status = 'active')
+      WHERE p.id = ANY(changed)
+    $$;
+
+    CREATE FUNCTION mirror_changed() RETURNS trigger LANGUAGE plpgsql
+    SET search_path FROM CURRENT AS $$
+    DECLARE
+      changed record;
+    BEGIN
+      IF TG_OP = 'DELETE' THEN changed := OLD; ELSE changed := NEW; END IF;
+      CASE TG_TABLE_NAME
+        WHEN 'products' THEN PERFORM mirror_products(ARRAY[changed.id]);
+        WHEN 'variants', 'product_categories' THEN
+          PERFORM mirror_products(ARRAY[changed.product_id]);
+        WHEN 'variant_prices', 'stock' THEN
+          PERFORM mirror_products(ARRAY(
+            SELECT v.product_id FROM variants v WHERE v.id = changed.variant_id));
+        WHEN 'categories' THEN
+          PERFORM mirror_products(ARRAY(
+            SELECT pc.product_id FROM product_categories pc WHERE pc.category_id = changed.id));
+      END CASE;
+      RETURN NULL;
+    END
+    $$;
+
+    CREATE TRIGGER mirror AFTER UPDATE OF default_variant_id ON products
+      FOR EACH ROW EXECUTE FUNCTION mirror_changed();
+    CREATE TRIGGER mirror AFTER INSERT OR UPDATE ON variants
+      FOR EACH ROW EXECUTE FUNCTION mirror_changed();
+    CREATE TRIGGER mirror AFTER INSERT OR UPDATE OR DELETE ON variant_prices
+      FOR EACH ROW EXECUTE FUNCTION mirror_changed();
+    CREATE TRIGGER mirror AFTER INSERT OR UPDATE OR DELETE ON product_categories
+      FOR EACH ROW EXECUTE FUNCTION mirror_changed();
+    CREATE TRIGGER mirror AFTER UPDATE ON categories
+      FOR EACH ROW EXECUTE FUNCTION mirror_changed();
+    CREATE TRIGGER mirror AFTER INSERT ON stock
+      FOR EACH ROW EXECUTE FUNCTION mirror_changed();
+    CREATE TRIGGER mirror_flip AFTER UPDATE ON stock
+      FOR EACH ROW WHEN ((OLD.on_hand > OLD.reserved) <> (NEW.on_hand > NEW.reserved))
+      EXECUTE FUNCTION mirror_changed();
+
+    SELECT mirror_products(ARRAY(SELECT id FROM products));
+    """),
 ]

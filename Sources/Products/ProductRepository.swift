@@ -7,83 +7,17 @@ struct ProductRepository: ProductStore {
   let runner: any SQLRunner
   let outbox: Outbox
 
-  /// The columns of `Product.init(row:)`, for products as `p` with a price in one currency as `price`.
-  private static let columns: SQL = """
-    p.id, p.name, price.amount, price.currency, p.slug, v.sku, p.description, p.status,
-    ARRAY(
-      SELECT c.slug FROM product_categories pc JOIN categories c ON c.id = pc.category_id
-      WHERE pc.product_id = p.id ORDER BY c.path
-    ),
-    p.attributes, p.images,
-    EXISTS (
-      SELECT 1 FROM variants any_v JOIN stock s ON s.variant_id = any_v.id
-      WHERE any_v.product_id = p.id AND any_v.status = 'active' AND s.on_hand > s.reserved
-    ),
-    (SELECT count(*) FROM variants all_v WHERE all_v.product_id = p.id AND all_v.status = 'active'),
-    (SELECT coalesce(sum(s.version), 0) FROM variants all_v JOIN stock s ON s.variant_id = all_v.id
-     WHERE all_v.product_id = p.id),
-    p.version, p.created_at, p.updated_at
-    """
-
-  private static func tables(_ currency: Currency) -> SQL {
-    """
-    FROM products p JOIN variants v ON v.id = p.default_variant_id
-    LEFT JOIN variant_prices price ON price.variant_id = v.id AND price.currency = \(currency)
-    """
-  }
-
   // MARK: Reading
-
-  func products(_ query: ProductQuery) async throws -> [Product] {
-    try await runner.query(
-      """
-      SELECT \(Self.columns) \(Self.tables(query.currency))
-      WHERE \(Self.filter(query)) AND p.id > \(query.afterID)
-      ORDER BY p.id LIMIT \(query.page.limit + 1)
-      """, Product.init(row:))
-  }
-
-  func count(_ query: ProductQuery) async throws -> Int {
-    try await runner.value("SELECT count(*) FROM products p WHERE \(Self.filter(query))") ?? 0
-  }
-
-  private static func filter(_ query: ProductQuery) -> SQL {
-    var conditions: [SQL] = ["p.status = \((query.status ?? .active).rawValue)"]
-    if let ids = query.ids { conditions.append("p.id = ANY(\(ids))") }
-    if let slug = query.slug { conditions.append("p.slug = \(slug)") }
-    if !query.words.isEmpty {
-      // The words hold letters and digits only, so this is a plain conjunction of prefixes.
-      let pattern = query.words.map { "\($0):*" }.joined(separator: " & ")
-      conditions.append("p.search @@ to_tsquery('simple', \(pattern))")
-    }
-    if let category = query.category {
-      conditions.append(
-        """
-        EXISTS (
-          SELECT 1 FROM categories root
-          JOIN categories c ON c.path = root.path OR c.path LIKE root.path || '/%'
-          JOIN product_categories pc ON pc.category_id = c.id AND pc.product_id = p.id
-          WHERE root.slug = \(category)
-        )
-        """)
-    }
-    return SQL.joined(conditions, separator: " AND ")
-  }
 
   func product(_ id: Int, currency: Currency) async throws -> Product? {
     try await runner.first(
-      "SELECT \(Self.columns) \(Self.tables(currency)) WHERE p.id = \(id)", Product.init(row:))
-  }
-
-  func variants(of id: Int, currency: Currency) async throws -> [Variant] {
-    try await runner.query(
       """
-      SELECT v.id, v.sku, v.name, v.options, price.amount, price.currency,
-        s.on_hand - s.reserved, v.status, v.version
-      FROM variants v JOIN stock s ON s.variant_id = v.id
-      LEFT JOIN variant_prices price ON price.variant_id = v.id AND price.currency = \(currency)
-      WHERE v.product_id = \(id) AND v.status = 'active' ORDER BY v.id
-      """, Variant.init(row:))
+      SELECT p.id, p.name, p.price_amounts[array_position(p.price_currencies, \(currency.code))],
+        p.slug, p.sku, p.description, p.status, p.categories, p.attributes, p.images, p.in_stock,
+        p.variant_count, p.version, p.created_at, p.updated_at
+      FROM products p WHERE p.id = \(id)
+      """
+    ) { row in try Product(row: &row, currency: currency) }
   }
 
   func categories() async throws -> [Category] {
@@ -210,10 +144,10 @@ struct ProductRepository: ProductStore {
 }
 
 extension Product {
-  init(row: inout Row) throws {
+  init(row: inout Row, currency: Currency) throws {
     id = try row.next()
     name = try row.next()
-    price = try Money(row: &row)
+    price = try row.next(as: Int64?.self).map { try Money(minorUnits: $0, currency: currency) }
     slug = try row.next()
     sku = try row.next()
     description = try row.next()
@@ -223,7 +157,6 @@ extension Product {
     images = try JSONDecoding.decode(from: Array(row.next(as: JSONText.self).text.utf8))
     inStock = try row.next()
     variantCount = try row.next()
-    stockVersion = try row.next()
     version = try row.next()
     createdAt = try row.next()
     updatedAt = try row.next()
@@ -236,28 +169,5 @@ extension Product.Status {
       throw PostgresError.invalid("a product is in the unknown status \(text)")
     }
     self = status
-  }
-}
-
-extension Variant {
-  fileprivate init(row: inout Row) throws {
-    id = try row.next()
-    sku = try row.next()
-    name = try row.next()
-    options = try JSONDecoding.decode(from: Array(row.next(as: JSONText.self).text.utf8))
-    price = try Money(row: &row)
-    available = try row.next()
-    status = try row.next()
-    version = try row.next()
-  }
-}
-
-extension Money {
-  /// Reads an amount and a currency; nil when both are NULL.
-  fileprivate init?(row: inout Row) throws {
-    let amount: Int64? = try row.next()
-    let currency: Currency? = try row.next()
-    guard let amount, let currency else { return nil }
-    try self.init(minorUnits: amount, currency: currency)
   }
 }

@@ -6,6 +6,7 @@ import SharedKernel
 
 /// The catalogue over HTTP.
 struct ProductRoutes: Sendable {
+  let catalogue: any Catalogue
   let service: ProductService
   /// The same service within one transaction.
   let within: @Sendable (Work) -> ProductService
@@ -31,26 +32,24 @@ struct ProductRoutes: Sendable {
       }
       return status
     }
-    let page = try await service.list(
+    let page = try await catalogue.page(
       ProductQuery(
         text: query.text("q"), category: query.text("category"), ids: query.list("ids"),
         slug: query.text("slug"), currency: try currency(query), status: status,
         page: query.page()))
-    return try HTTPResponse.page(page.map { ProductView($0) }, of: call)
+    return HTTPResponse.json(bytes: page.json).linking(to: page.next, of: call)
       .counting(page.total).publiclyCacheable(for: call)
   }
 
   private func show(_ call: Call) async throws -> HTTPResponse {
     let currency = try currency(call.query(["currency"])) ?? .usd
-    let product = try await service.product(
-      call.parameter("id"), currency: currency, for: call.caller)
-    // Read before the variants, whose stock may have moved since: never newer than the answer.
+    guard
+      let product = try await catalogue.product(
+        call.parameter("id"), currency: currency, hiddenToo: call.caller.isStaff)
+    else { throw NotFound("product") }
     let tag = ETag(version: product.version, stock: product.stockVersion)
-    if call.request.fields[.ifNoneMatch].map(tag.isNamed(in:)) == true {
-      return .notModified(version: product.version).adding(.etag, tag.text)
-    }
-    let variants = try await service.variants(of: product, currency: currency)
-    return try HTTPResponse.json(ProductView(product, variants: variants))
+    if call.request.fields[.ifNoneMatch].map(tag.isNamed(in:)) == true { return .notModified(tag) }
+    return HTTPResponse.json(bytes: product.json)
       .adding(.etag, tag.text).publiclyCacheable(for: call)
   }
 
@@ -192,6 +191,7 @@ private struct ProductPatch {
   }
 }
 
+/// A product as it is answered when it was made or changed; without its variants.
 struct ProductView: Encodable {
   let id: Int
   let name: String
@@ -202,16 +202,15 @@ struct ProductView: Encodable {
   let description: String
   let status: Product.Status
   let categories: [String]
-  let attributes: [String: String]
+  let attributes: StoredMembers
   let images: [String]
   let inStock: Bool
   let variantCount: Int
   let version: Int
   let createdAt: Timestamp
   let updatedAt: Timestamp
-  let variants: [VariantView]?
 
-  init(_ product: Product, variants: [Variant]? = nil) {
+  init(_ product: Product) {
     id = product.id
     name = product.name
     price = product.price.map { DecimalLiteral($0.decimalText) }
@@ -221,36 +220,13 @@ struct ProductView: Encodable {
     description = product.description
     status = product.status
     categories = product.categories
-    attributes = product.attributes
+    attributes = StoredMembers(product.attributes)
     images = product.images
     inStock = product.inStock
     variantCount = product.variantCount
     version = product.version
     createdAt = product.createdAt
     updatedAt = product.updatedAt
-    self.variants = variants?.map(VariantView.init)
-  }
-}
-
-struct VariantView: Encodable {
-  let id: Int
-  let sku: String
-  let name: String
-  let options: [String: String]
-  let money: Money?
-  let available: Int
-  let status: String
-  let version: Int
-
-  init(_ variant: Variant) {
-    id = variant.id
-    sku = variant.sku
-    name = variant.name
-    options = variant.options
-    money = variant.price
-    available = variant.available
-    status = variant.status
-    version = variant.version
   }
 }
 

@@ -46,13 +46,36 @@ struct Category: Sendable {
   let parentID: Int?
 }
 
+/// The catalogue's answers, made as JSON by what holds its data.
+protocol Catalogue: Sendable {
+  func page(_ query: ProductQuery) async throws -> CataloguePage
+  /// - Parameter hiddenToo: whether the one who asks may see products that are not active.
+  /// - Returns: nil if there is none to be seen.
+  func product(_ id: Int, currency: Currency, hiddenToo: Bool) async throws -> CatalogueEntry?
+}
+
+/// A page of products.
+struct CataloguePage: Sendable {
+  /// An array.
+  let json: [UInt8]
+  /// nil on the last page.
+  let next: Cursor?
+  /// Of all pages; nil when it was not asked for.
+  let total: Int?
+}
+
+/// A product with its variants.
+struct CatalogueEntry: Sendable {
+  /// An object.
+  let json: [UInt8]
+  let version: Int
+  /// Rises with every change of its variants' stock, which leaves `version` alone.
+  let stockVersion: Int
+}
+
 /// What the catalogue keeps its data in.
 protocol ProductStore: Sendable {
-  func products(_ query: ProductQuery) async throws -> [Product]
-  /// How many products all pages have.
-  func count(_ query: ProductQuery) async throws -> Int
   func product(_ id: Int, currency: Currency) async throws -> Product?
-  func variants(of id: Int, currency: Currency) async throws -> [Variant]
   func categories() async throws -> [Category]
   /// - Throws: `ProductError`.
   func insert(_ draft: ProductDraft, actor: String) async throws -> Int
@@ -66,22 +89,12 @@ protocol ProductStore: Sendable {
 struct ProductService: Sendable {
   let store: any ProductStore
 
-  func list(_ query: ProductQuery) async throws -> Page<Product> {
-    let rows = try await store.products(query)
-    let total = query.page.wantsTotal ? try await store.count(query) : nil
-    return Page(rows: rows, limit: query.page.limit, total: total) { Cursor([String($0.id)]) }
-  }
-
   /// - Throws: `NotFound` for what does not exist, and to the public for what is not active.
   func product(_ id: Int, currency: Currency, for caller: Caller) async throws -> Product {
     guard let product = try await store.product(id, currency: currency),
       product.isPublic || caller.isStaff
     else { throw NotFound("product") }
     return product
-  }
-
-  func variants(of product: Product, currency: Currency) async throws -> [Variant] {
-    try await store.variants(of: product.id, currency: currency)
   }
 
   func categories() async throws -> [Category] {

@@ -114,15 +114,30 @@ extension Money: CustomStringConvertible {
 
   /// The amount in major units with at least one digit behind the point: `1000.0`, `499.99`.
   package var decimalText: String {
-    let sign = minorUnits < 0 ? "-" : ""
-    let digits = String(minorUnits.magnitude)
-    let exponent = currency.exponent
-    let padded =
-      String(repeating: "0", count: max(0, exponent + 1 - digits.utf8.count)) + digits
-    var fraction = String(padded.suffix(exponent))
-    while fraction.utf8.count > 1, fraction.hasSuffix("0") { fraction.removeLast() }
-    if fraction.isEmpty { fraction = "0" }
-    return "\(sign)\(padded.dropLast(exponent)).\(fraction)"
+    // Digits from the last to the first. 10^12 minor units, a point, a zero and a sign are 17 bytes.
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 24) { bytes in
+      var place = bytes.count
+      func put(_ byte: UInt8) {
+        place -= 1
+        bytes[place] = byte
+      }
+      var rest = minorUnits.magnitude
+      var isTail = true
+      for position in 0..<currency.exponent {
+        let digit = UInt8(truncatingIfNeeded: rest % 10)
+        rest /= 10
+        isTail = isTail && digit == 0 && position < currency.exponent - 1
+        if !isTail { put(UInt8(ascii: "0") + digit) }
+      }
+      if currency.exponent == 0 { put(UInt8(ascii: "0")) }
+      put(UInt8(ascii: "."))
+      repeat {
+        put(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+        rest /= 10
+      } while rest > 0
+      if minorUnits < 0 { put(UInt8(ascii: "-")) }
+      return String(decoding: bytes[place...], as: UTF8.self)
+    }
   }
 
   /// Reads an amount in major units from the text of a JSON number without an exponent: `1000`,

@@ -36,12 +36,29 @@ package struct Timestamp: Hashable, Comparable, Sendable {
 extension Timestamp: LosslessStringConvertible {
   /// `2026-11-22T10:15:30.123Z`; further digits are cut.
   package var description: String {
-    let day = civilDate(fromDays: floorDivide(seconds, 86_400))
-    let second = Int(seconds - floorDivide(seconds, 86_400) * 86_400)
-    let millisecond = Int((microseconds - seconds * 1_000_000) / 1000)
-    return "\(padded(day.year, 4))-\(padded(day.month, 2))-\(padded(day.day, 2))"
-      + "T\(padded(second / 3600, 2)):\(padded(second / 60 % 60, 2)):\(padded(second % 60, 2))"
-      + ".\(padded(millisecond, 3))Z"
+    withUTF8 { text in text.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) } }
+  }
+
+  /// Lends the bytes of `description`, for those who need no `String`.
+  package func withUTF8<Value>(_ body: (Span<UInt8>) -> Value) -> Value {
+    let days = floorDivide(seconds, 86_400)
+    let day = civilDate(fromDays: days)
+    let second = Int(seconds - days * 86_400)
+    let fraction = Int(microseconds - seconds * 1_000_000)
+    // A year has six digits at most, and then a sign: Int64 ends in the year 294,247.
+    return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { buffer in
+      var text = DigitWriter(buffer)
+      text.write(day.year, digits: 4)
+      text.write(UInt8(ascii: "-"), day.month)
+      text.write(UInt8(ascii: "-"), day.day)
+      text.write(UInt8(ascii: "T"), second / 3600)
+      text.write(UInt8(ascii: ":"), second / 60 % 60)
+      text.write(UInt8(ascii: ":"), second % 60)
+      text.write(UInt8(ascii: "."))
+      text.write(fraction / 1000, digits: 3)
+      text.write(UInt8(ascii: "Z"))
+      return body(UnsafeBufferPointer(rebasing: buffer[..<text.count]).span)
+    }
   }
 
   /// Reads RFC 3339 with `Z` or a numeric offset and up to nine digits of a second's fraction (those
@@ -82,6 +99,44 @@ extension Timestamp: Codable {
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     try container.encode(description)
+  }
+}
+
+/// Writes the parts of a time.
+private struct DigitWriter {
+  private let buffer: UnsafeMutableBufferPointer<UInt8>
+  private(set) var count = 0
+
+  init(_ buffer: UnsafeMutableBufferPointer<UInt8>) {
+    self.buffer = buffer
+  }
+
+  mutating func write(_ byte: UInt8) {
+    buffer[count] = byte
+    count += 1
+  }
+
+  /// - Parameter digits: as many at least, zeros ahead.
+  mutating func write(_ value: Int, digits: Int) {
+    if value < 0 { write(UInt8(ascii: "-")) }
+    var rest = value.magnitude
+    var width = digits
+    var limit = UInt(pow10(digits))
+    while rest >= limit {
+      width += 1
+      limit *= 10
+    }
+    for place in stride(from: count + width - 1, through: count, by: -1) {
+      buffer[place] = UInt8(ascii: "0") + UInt8(rest % 10)
+      rest /= 10
+    }
+    count += width
+  }
+
+  /// `separator`, and a number of two digits.
+  mutating func write(_ separator: UInt8, _ value: Int) {
+    write(separator)
+    write(value, digits: 2)
   }
 }
 
@@ -179,7 +234,8 @@ private func floorDivide(_ value: Int64, _ divisor: Int64) -> Int64 {
   return value % divisor < 0 ? quotient - 1 : quotient
 }
 
-private func padded(_ value: Int, _ width: Int) -> String {
-  let text = String(value)
-  return String(repeating: "0", count: max(0, width - text.utf8.count)) + text
+private func pow10(_ exponent: Int) -> Int {
+  var power = 1
+  for _ in 0..<exponent { power *= 10 }
+  return power
 }

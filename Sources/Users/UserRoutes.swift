@@ -14,7 +14,7 @@ struct UserRoutes: Sendable {
     routes.post("/users", access: .anyone, key: .optional) { try await register($0) }
     routes.get("/users/me", access: .customer) { call in
       let user = try await service.user(try me(call))
-      if call.clientHas(version: user.version) { return .notModified(version: user.version) }
+      if call.clientHas(version: user.version) { return .notModified(ETag(version: user.version)) }
       return try .json(UserView(user), version: user.version)
     }
     routes.patch("/users/me", access: .customer) { try await change($0) }

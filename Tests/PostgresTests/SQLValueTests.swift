@@ -115,18 +115,36 @@ private struct OrderID: SQLRepresentable, Equatable {
     }
   }
 
-  @Test("the bytes of a cell can be read without a copy")
-  func bytes() async throws {
-    try await withDatabase("bytes") { database in
-      let lengths = try await database.query("SELECT 'abc', NULL::text, 'é'") { row in
-        var counts: [Int] = []
-        for _ in 0..<row.count {
-          let span = row.nextBytes()
-          counts.append(span?.count ?? -1)
-        }
-        return counts
+  @Test("text, text arrays and JSON can be read without a copy, and nothing else as them")
+  func lent() async throws {
+    try await withDatabase("lent") { database in
+      let rows = try await database.query(
+        "SELECT 'abc'::text, ARRAY['x', '', 'é'], '{\"bb\": [1], \"a\": null}'::jsonb, '[ ]'::json"
+      ) { row in
+        var read = [try row.nextText { text($0) }]
+        try row.nextTexts { read.append(text($0)) }
+        read.append(try row.nextJSON { text($0) })
+        read.append(try row.nextJSON { text($0) })
+        return read
       }
-      #expect(lengths == [[3, -1, 2]])
+      #expect(rows == [["abc", "x", "", "é", #"{"a": null, "bb": [1]}"#, "[ ]"]])
+      for statement: SQL in ["SELECT NULL::text AS c", "SELECT 1 AS c", "SELECT now() AS c"] {
+        for read in [
+          { (row: inout Row) in _ = try row.nextText { $0.count } },
+          { (row: inout Row) in try row.nextTexts { _ in } },
+          { (row: inout Row) in _ = try row.nextJSON { $0.count } },
+        ] {
+          let error = await postgresError { _ = try await database.query(statement, read) }
+          guard case .decoding(column: "c", _, _) = error else {
+            Issue.record("\(String(describing: error))")
+            continue
+          }
+        }
+      }
     }
   }
+}
+
+private func text(_ bytes: Span<UInt8>) -> String {
+  bytes.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
 }

@@ -297,9 +297,10 @@ struct ProductRoutesTests {
     await #expect {
       try await bench.database.first(
         """
-        SELECT 1, 'n', NULL::bigint, NULL::text, 's', 'k', 'd', 'lost', ARRAY[]::text[],
-          '{}'::jsonb, '[]'::jsonb, false, 1::bigint, 1::bigint, 1, now(), now()
-        """, Product.init(row:))
+        SELECT 1, 'n', NULL::bigint, 's', 'k', 'd', 'lost', ARRAY[]::text[],
+          '{}'::jsonb, '[]'::jsonb, false, 1, 1, now(), now()
+        """
+      ) { row in try Product(row: &row, currency: .usd) }
     } throws: { error in
       error as? PostgresError == .invalid("a product is in the unknown status lost")
     }

@@ -99,7 +99,7 @@ struct ProductTests {
     Product(
       id: 1, name: "Chair", price: try Money(minorUnits: 100, currency: .usd), slug: "chair",
       sku: "CHAIR", description: "d", status: .active, categories: ["home"],
-      attributes: ["color": "red"], images: [], inStock: true, variantCount: 1, stockVersion: 1,
+      attributes: ["color": "red"], images: [], inStock: true, variantCount: 1,
       version: 3, createdAt: .now(), updatedAt: .now())
   }
 

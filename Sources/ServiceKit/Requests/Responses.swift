@@ -24,22 +24,22 @@ extension HTTPResponse {
 
   package static var noContent: HTTPResponse { HTTPResponse(.noContent) }
 
-  /// 304 for a client that has this version already.
-  package static func notModified(version: Int) -> HTTPResponse {
-    var response = HTTPResponse(HTTPStatus(304))
-    response.fields[.etag] = ETag(version: version).text
-    return response
+  /// 304 for a client that has this already.
+  package static func notModified(_ tag: ETag) -> HTTPResponse {
+    HTTPResponse(HTTPStatus(304)).adding(.etag, tag.text)
   }
 
   /// A list as a bare array, with `Link: <...>; rel="next"` (RFC 8288) when there is more.
   package static func page<Element: Encodable>(
     _ page: Page<Element>, of call: Call
   ) throws -> HTTPResponse {
-    var response = try json(page.elements)
-    if let next = page.next {
-      response.fields[.link] = "<\(call.target(after: next))>; rel=\"next\""
-    }
-    return response
+    try json(page.elements).linking(to: page.next, of: call)
+  }
+
+  /// With a `Link` to the list's next page, if there is one.
+  package func linking(to next: Cursor?, of call: Call) -> HTTPResponse {
+    guard let next else { return self }
+    return adding(.link, "<\(call.target(after: next))>; rel=\"next\"")
   }
 
   /// Lets caches keep what anybody may see, for a moment; nothing else may be kept.
