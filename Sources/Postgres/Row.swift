@@ -56,56 +56,16 @@ package struct Row: ~Copyable {
     column += Int32(columns)
   }
 
-  // MARK: Without a copy
-
-  /// Lends the next column's text, in UTF-8.
-  ///
-  /// - Throws: as `next`.
-  package mutating func nextText<Value>(
-    _ body: (Span<UInt8>) throws(PostgresError) -> Value
-  ) throws(PostgresError) -> Value {
-    try lend(as: "text", { cell throws(SQLCellFault) in try cell.textBytes }, body)
-  }
-
-  /// Lends each element of the next column, a text array.
-  ///
-  /// - Throws: as `next`.
-  package mutating func nextTexts(_ body: (Span<UInt8>) -> Void) throws(PostgresError) {
-    let position = Int(column)
+  /// Lends the next column as it came; the cell is gone when the row is.
+  package mutating func nextCell() -> SQLCell {
+    let position = column
     column += 1
-    do throws(SQLCellFault) {
-      try String.forEachElement(of: cell(Int32(position))) { element throws(SQLCellFault) in
-        body(try element.textBytes.bindMemory(to: UInt8.self).span)
-      }
-    } catch {
-      throw decodingError(error, at: position, as: "text array")
-    }
+    return position < count ? cell(position) : SQLCell(bytes: nil, type: SQLType(oid: 0))
   }
 
-  /// Lends the next column's JSON as the server writes it: an object's members by the length of their
-  /// names and then by their bytes, each once.
-  ///
-  /// - Throws: as `next`, and what `body` throws.
-  package mutating func nextJSON<Value>(
-    _ body: (Span<UInt8>) throws(PostgresError) -> Value
-  ) throws(PostgresError) -> Value {
-    try lend(as: "JSON", { cell throws(SQLCellFault) in try JSONText.bytes(of: cell) }, body)
-  }
-
-  private mutating func lend<Value>(
-    as type: String, _ bytes: (SQLCell) throws(SQLCellFault) -> UnsafeRawBufferPointer,
-    _ body: (Span<UInt8>) throws(PostgresError) -> Value
-  ) throws(PostgresError) -> Value {
-    let position = Int(column)
-    column += 1
-    let found: UnsafeRawBufferPointer
-    do throws(SQLCellFault) {
-      guard position < count else { throw .noColumn }
-      found = try bytes(cell(Int32(position)))
-    } catch {
-      throw decodingError(error, at: position, as: type)
-    }
-    return try body(found.bindMemory(to: UInt8.self).span)
+  /// What to throw when the cell that was lent last is no `type`.
+  package func error(_ fault: SQLCellFault, readAs type: StaticString) -> PostgresError {
+    decodingError(fault, at: Int(column) - 1, as: "\(type)")
   }
 
   func cell(_ column: Int32) -> SQLCell {

@@ -1,3 +1,5 @@
+import Glibc
+
 /// One SQL statement or a part of one, with its bound values apart from its text.
 ///
 /// Written as a string literal: an interpolated value is bound as `$1`, `$2`, ... and never becomes
@@ -206,11 +208,20 @@ extension SQL: ExpressibleByStringInterpolation {
 /// Two statements are the same prepared statement if text and parameter types agree; the values
 /// do not matter.
 extension SQL {
+  private func hasSameText(as other: SQL) -> Bool {
+    text.withUnsafeBytes { left in
+      other.text.withUnsafeBytes { right in
+        left.count == right.count
+          && (left.isEmpty || memcmp(left.baseAddress!, right.baseAddress!, left.count) == 0)
+      }
+    }
+  }
+
   struct Shape: Hashable {
     let sql: SQL
 
     static func == (left: Shape, right: Shape) -> Bool {
-      left.sql.text == right.sql.text
+      left.sql.hasSameText(as: right.sql)
         && left.sql.parameters.elementsEqual(right.sql.parameters) { $0.type == $1.type }
     }
 

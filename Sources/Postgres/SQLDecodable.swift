@@ -24,15 +24,33 @@ package struct SQLCell {
       return bytes
     }
   }
+}
 
-  /// The bytes of a text that may not be NULL.
+/// Reading without a copy.
+extension SQLCell {
+  /// The bytes of a text, UTF-8.
   ///
   /// - Throws: `.null` or `.type`
-  var textBytes: UnsafeRawBufferPointer {
+  package var text: UnsafeBufferPointer<UInt8> {
     get throws(SQLCellFault) {
       guard type == .text else { throw .type(type) }
-      return try present
+      return try present.bindMemory(to: UInt8.self)
     }
+  }
+
+  /// A document's text as the server keeps it: an object's members by the length of their names and then
+  /// by their bytes, each once, if it is jsonb.
+  ///
+  /// - Throws: `.null` or `.type`
+  package var json: UnsafeBufferPointer<UInt8> {
+    get throws(SQLCellFault) { try JSONText.bytes(of: self).bindMemory(to: UInt8.self) }
+  }
+
+  /// Lends each element of a text array.
+  ///
+  /// - Throws: `.null` or `.type`
+  package func forEachText(_ body: (UnsafeBufferPointer<UInt8>) -> Void) throws(SQLCellFault) {
+    try String.forEachElement(of: self) { element throws(SQLCellFault) in body(try element.text) }
   }
 }
 

@@ -187,7 +187,7 @@ extension JSONWriter {
 extension Money {
   /// The amount in the row's next column; nil if there is none in that currency.
   fileprivate init?(nextOf row: inout Row, _ currency: Currency) throws {
-    guard let amount: Int64 = try row.next() else { return nil }
-    try self.init(minorUnits: amount, currency: currency)
+    guard let amount: Int = try row.next() else { return nil }
+    try self.init(minorUnits: Int64(amount), currency: currency)
   }
 }

@@ -48,14 +48,14 @@ extension Timestamp: LosslessStringConvertible {
     // A year has six digits at most, and then a sign: Int64 ends in the year 294,247.
     return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { buffer in
       var text = DigitWriter(buffer)
-      text.write(day.year, digits: 4)
-      text.write(UInt8(ascii: "-"), day.month)
-      text.write(UInt8(ascii: "-"), day.day)
-      text.write(UInt8(ascii: "T"), second / 3600)
-      text.write(UInt8(ascii: ":"), second / 60 % 60)
-      text.write(UInt8(ascii: ":"), second % 60)
-      text.write(UInt8(ascii: "."))
-      text.write(fraction / 1000, digits: 3)
+      text.writeYear(day.year)
+      text.write("-", day.month)
+      text.write("-", day.day)
+      text.write("T", second / 3600)
+      text.write(":", second / 60 % 60)
+      text.write(":", second % 60)
+      text.write(".", fraction / 10_000)
+      text.write(UInt8(truncatingIfNeeded: fraction / 1000 % 10) + UInt8(ascii: "0"))
       text.write(UInt8(ascii: "Z"))
       return body(UnsafeBufferPointer(rebasing: buffer[..<text.count]).span)
     }
@@ -104,39 +104,33 @@ extension Timestamp: Codable {
 
 /// Writes the parts of a time.
 private struct DigitWriter {
-  private let buffer: UnsafeMutableBufferPointer<UInt8>
+  private let bytes: UnsafeMutablePointer<UInt8>
   private(set) var count = 0
 
+  /// - Parameter buffer: with room for all that will be written.
   init(_ buffer: UnsafeMutableBufferPointer<UInt8>) {
-    self.buffer = buffer
+    bytes = buffer.baseAddress!
   }
 
   mutating func write(_ byte: UInt8) {
-    buffer[count] = byte
+    bytes[count] = byte
     count += 1
   }
 
-  /// - Parameter digits: as many at least, zeros ahead.
-  mutating func write(_ value: Int, digits: Int) {
-    if value < 0 { write(UInt8(ascii: "-")) }
-    var rest = value.magnitude
-    var width = digits
-    var limit = UInt(pow10(digits))
-    while rest >= limit {
-      width += 1
-      limit *= 10
-    }
-    for place in stride(from: count + width - 1, through: count, by: -1) {
-      buffer[place] = UInt8(ascii: "0") + UInt8(rest % 10)
-      rest /= 10
-    }
-    count += width
+  /// `separator`, and a number of two digits.
+  mutating func write(_ separator: Unicode.Scalar, _ value: Int) {
+    let value = UInt8(truncatingIfNeeded: value)
+    write(UInt8(truncatingIfNeeded: separator.value))
+    write(UInt8(ascii: "0") + value / 10)
+    write(UInt8(ascii: "0") + value % 10)
   }
 
-  /// `separator`, and a number of two digits.
-  mutating func write(_ separator: UInt8, _ value: Int) {
-    write(separator)
-    write(value, digits: 2)
+  /// Four digits or more, zeros ahead.
+  mutating func writeYear(_ year: Int) {
+    if year < 0 { write(UInt8(ascii: "-")) }
+    let digits = String(year.magnitude).utf8
+    for _ in 0..<max(0, 4 - digits.count) { write(UInt8(ascii: "0")) }
+    for digit in digits { write(digit) }
   }
 }
 
@@ -232,10 +226,4 @@ private func daysInMonth(_ month: Int, year: Int) -> Int {
 private func floorDivide(_ value: Int64, _ divisor: Int64) -> Int64 {
   let quotient = value / divisor
   return value % divisor < 0 ? quotient - 1 : quotient
-}
-
-private func pow10(_ exponent: Int) -> Int {
-  var power = 1
-  for _ in 0..<exponent { power *= 10 }
-  return power
 }

@@ -121,30 +121,30 @@ private struct OrderID: SQLRepresentable, Equatable {
       let rows = try await database.query(
         "SELECT 'abc'::text, ARRAY['x', '', 'é'], '{\"bb\": [1], \"a\": null}'::jsonb, '[ ]'::json"
       ) { row in
-        var read = [try row.nextText { text($0) }]
-        try row.nextTexts { read.append(text($0)) }
-        read.append(try row.nextJSON { text($0) })
-        read.append(try row.nextJSON { text($0) })
+        var read = [text(try row.nextCell().text)]
+        try row.nextCell().forEachText { read.append(text($0)) }
+        read.append(text(try row.nextCell().json))
+        read.append(text(try row.nextCell().json))
         return read
       }
       #expect(rows == [["abc", "x", "", "é", #"{"a": null, "bb": [1]}"#, "[ ]"]])
-      for statement: SQL in ["SELECT NULL::text AS c", "SELECT 1 AS c", "SELECT now() AS c"] {
-        for read in [
-          { (row: inout Row) in _ = try row.nextText { $0.count } },
-          { (row: inout Row) in try row.nextTexts { _ in } },
-          { (row: inout Row) in _ = try row.nextJSON { $0.count } },
-        ] {
-          let error = await postgresError { _ = try await database.query(statement, read) }
-          guard case .decoding(column: "c", _, _) = error else {
-            Issue.record("\(String(describing: error))")
-            continue
+      for statement: SQL in ["SELECT NULL::text", "SELECT 1", "SELECT now()", "SELECT"] {
+        _ = try await database.query(statement) { row in
+          let cell = row.nextCell()
+          #expect(throws: SQLCellFault.self) { try cell.text }
+          #expect(throws: SQLCellFault.self) { try cell.json }
+          #expect(throws: SQLCellFault.self) { try cell.forEachText { _ in } }
+          guard case .decoding(_, let reason, _) = row.error(.null, readAs: "text") else {
+            Issue.record("no decoding error")
+            return
           }
+          #expect(reason == "NULL, read as text")
         }
       }
     }
   }
 }
 
-private func text(_ bytes: Span<UInt8>) -> String {
-  bytes.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+private func text(_ bytes: UnsafeBufferPointer<UInt8>) -> String {
+  String(decoding: bytes, as: UTF8.self)
 }

@@ -5,40 +5,62 @@ package import SharedKernel
 /// From a row's cells to JSON with nothing in between, for answers that are asked for often. Each takes the
 /// row's next column, and writes what `JSONEncoding` would of the value read from it.
 extension JSONWriter {
-  /// - Throws: as `Row.next`, like all of these.
-  package mutating func integerColumn(_ row: inout Row) throws {
-    integer(try row.next(as: Int.self))
+  /// - Throws: `PostgresError.decoding` for NULL and for another type than the one named, like all of these.
+  package mutating func integerColumn(_ row: inout Row) throws(PostgresError) {
+    try column(&row, "integer") { json, cell throws(SQLCellFault) in
+      json.integer(try Int.decode(cell))
+    }
   }
 
-  package mutating func boolColumn(_ row: inout Row) throws {
-    bool(try row.next())
+  package mutating func boolColumn(_ row: inout Row) throws(PostgresError) {
+    try column(&row, "boolean") { json, cell throws(SQLCellFault) in
+      json.bool(try Bool.decode(cell))
+    }
   }
 
-  package mutating func textColumn(_ row: inout Row) throws {
-    try row.nextText { text($0) }
+  package mutating func textColumn(_ row: inout Row) throws(PostgresError) {
+    try column(&row, "text") { json, cell throws(SQLCellFault) in json.text(try cell.text.span) }
   }
 
   /// A text array.
-  package mutating func textsColumn(_ row: inout Row) throws {
-    beginArray()
-    try row.nextTexts { text($0) }
-    endArray()
+  package mutating func textsColumn(_ row: inout Row) throws(PostgresError) {
+    try column(&row, "text array") { json, cell throws(SQLCellFault) in
+      json.beginArray()
+      try cell.forEachText { json.text($0.span) }
+      json.endArray()
+    }
   }
 
-  package mutating func timeColumn(_ row: inout Row) throws {
-    time(try row.next())
+  package mutating func timeColumn(_ row: inout Row) throws(PostgresError) {
+    try column(&row, "time") { json, cell throws(SQLCellFault) in
+      json.time(Timestamp(sqlValue: try SQLTimestamp.decode(cell)))
+    }
   }
 
   /// A jsonb document, its members in the order in which the server keeps them; see `StoredMembers`.
-  package mutating func jsonColumn(_ row: inout Row) throws {
-    try row.nextJSON { bytes throws(PostgresError) in
+  package mutating func jsonColumn(_ row: inout Row) throws(PostgresError) {
+    try column(&row, "JSON") { json, cell throws(SQLCellFault) in
+      let bytes = try cell.json
       do throws(JSONParseError) {
-        var reader = JSONReader(bytes)
-        try copy(&reader)
+        var reader = JSONReader(bytes.span)
+        try json.copy(&reader)
         try reader.end()
       } catch {
-        throw .invalid("the server's jsonb is no JSON: \(error)")
+        throw .malformed
       }
+    }
+  }
+
+  @inline(__always)
+  private mutating func column(
+    _ row: inout Row, _ type: StaticString,
+    _ write: (inout JSONWriter, SQLCell) throws(SQLCellFault) -> Void
+  ) throws(PostgresError) {
+    let cell = row.nextCell()
+    do throws(SQLCellFault) {
+      try write(&self, cell)
+    } catch {
+      throw row.error(error, readAs: type)
     }
   }
 

@@ -162,10 +162,12 @@ package final class RequestKit: Sendable {
     }
   }
 
+  private static let envoyTimeout: HTTPFieldName = "x-envoy-expected-rq-timeout-ms"
+
   /// What is left of the caller's own deadline, if it says so.
   private static func callersTime(of request: HTTPRequest) -> Duration? {
     let field =
-      request.fields[.requestTimeout] ?? request.fields["x-envoy-expected-rq-timeout-ms"]
+      request.fields[.requestTimeout] ?? request.fields[envoyTimeout]
     guard let field, let milliseconds = Int64(field.trimmed) else { return nil }
     return min(.milliseconds(milliseconds), timeoutMax)
   }
