@@ -116,6 +116,7 @@ let package = Package(
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
     program("bench-server", ["CoreHTTP", "HTTPMessages", "EventLoops", "JSONSyntax"]),
+    program("bench-database", ["Postgres", "EventLoops"]),
 
     // Tests
     .executableTarget(

@@ -1,0 +1,104 @@
+import Postgres
+
+/// An order with three lines and its event, written in three ways. The values are made up; tables,
+/// constraints and indexes are the order service's.
+struct BenchOrder {
+  struct Line {
+    let id = SQLUUID.random()
+    let position: Int32
+    let variantID: Int
+    let quantity: Int32
+    let unitAmount = 1_999
+    var name: String { "Product number \(variantID)" }
+    var sku: String { "SKU-\(variantID)" }
+  }
+
+  let id = SQLUUID.random()
+  let paymentID = SQLUUID.random()
+  let eventID = SQLUUID.random()
+  let key = "\(UInt64.random(in: 0...UInt64.max))"
+  let fingerprint = [UInt8](repeating: 7, count: 32)
+  let lines: [Line]
+  var total: Int { lines.reduce(0) { $0 + Int($1.quantity) * $1.unitAmount } }
+
+  static func new() -> BenchOrder {
+    let first = Int.random(in: 1...90_000)
+    return BenchOrder(
+      lines: (0..<3).map {
+        Line(position: Int32($0), variantID: first + $0, quantity: Int32($0) + 1)
+      })
+  }
+
+  /// BEGIN goes with the first statement, as it does for every transaction of the module: six round
+  /// trips.
+  func insertOneByOne(in database: Database) async throws {
+    try await database.transaction { transaction in
+      try await transaction.execute(order)
+      for line in lines { try await transaction.execute(statement(for: line)) }
+      try await transaction.execute(event)
+    }
+  }
+
+  /// Two round trips: all statements at once, then COMMIT.
+  func insertPipelined(in database: Database) async throws {
+    try await database.transaction { transaction in
+      // The children run on this loop in the order in which they were made.
+      async let order = transaction.execute(order)
+      async let first = transaction.execute(statement(for: lines[0]))
+      async let second = transaction.execute(statement(for: lines[1]))
+      async let third = transaction.execute(statement(for: lines[2]))
+      async let event = transaction.execute(event)
+      _ = try await (order, first, second, third, event)
+    }
+  }
+
+  /// One round trip.
+  func insertAsOneStatement(in database: Database) async throws {
+    try await database.execute(
+      """
+      WITH accepted AS (
+        \(order) RETURNING id
+      ), lines AS (
+        INSERT INTO order_lines (id, order_id, position, variant_id, product_id, name, sku,
+          unit_amount, quantity, total)
+        SELECT l.id, accepted.id, l.position - 1, l.variant_id, l.variant_id, l.name, l.sku,
+          l.unit_amount, l.quantity, l.unit_amount * l.quantity
+        FROM accepted, unnest(\(lines.map(\.id)), \(lines.map(\.variantID)), \(lines.map(\.name)),
+          \(lines.map(\.sku)), \(lines.map(\.unitAmount)), \(lines.map(\.quantity))
+        ) WITH ORDINALITY AS l (id, variant_id, name, sku, unit_amount, quantity, position)
+      )
+      \(event)
+      """)
+  }
+
+  private var order: SQL {
+    """
+    INSERT INTO orders (id, principal, idem_key, fingerprint, capture_mode, email, currency, subtotal,
+      total, payment_id, state)
+    VALUES (\(id), 'anon', \(key), \(fingerprint), 'automatic', 'buyer@example.com', 'EUR', \(total),
+      \(total), \(paymentID), 'pending')
+    """
+  }
+
+  private func statement(for line: Line) -> SQL {
+    """
+    INSERT INTO order_lines (id, order_id, position, variant_id, product_id, name, sku, unit_amount,
+      quantity, total)
+    VALUES (\(line.id), \(id), \(line.position), \(line.variantID), \(line.variantID), \(line.name),
+      \(line.sku), \(line.unitAmount), \(line.quantity), \(line.unitAmount * Int(line.quantity)))
+    """
+  }
+
+  private var event: SQL {
+    """
+    INSERT INTO outbox (event_id, type, subject, version, data)
+    VALUES (\(eventID), 'order.created', \(key), \(1), \(JSONText("{\"total\": \(total)}")))
+    """
+  }
+}
+
+extension SQLUUID {
+  fileprivate static func random() -> SQLUUID {
+    SQLUUID(high: .random(in: 0...UInt64.max), low: .random(in: 0...UInt64.max))
+  }
+}
