@@ -79,18 +79,24 @@ def _stat(pid):
 
 
 class Server:
-    """A server on a core of its own, from its start to its end, its children included."""
+    """A server from its start to its end, its children included; on a core of its own if one is given,
+    as another user if one is given."""
 
-    def __init__(self, name, command, port, core, environment, log_path):
+    def __init__(
+            self, name, command, port, core, environment, log_path, user=None,
+            stop_signal=signal.SIGTERM):
         self.name, self.port = name, port
-        self._log_path = log_path
+        self._log_path, self._stop_signal = log_path, stop_signal
         with open(log_path, "w"):
             pass
+        # Should the benchmark be killed, the kernel ends the server.
+        setpriv = ["setpriv", "--pdeathsig", signal.Signals(stop_signal).name.removeprefix("SIG")]
+        if user:
+            setpriv += ["--reuid", user, "--regid", user, "--init-groups"]
         with open(log_path, "a") as log:
-            # A session of its own, so that Ctrl-C is for the benchmark alone to answer. Should the
-            # benchmark be killed, the kernel ends the server.
+            # A session of its own, so that Ctrl-C is for the benchmark alone to answer.
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "TERM", *on_core(core, command)],
+                [*setpriv, *(command if core is None else on_core(core, command))],
                 env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True)
 
@@ -106,6 +112,7 @@ class Server:
         raise Failed(f"{self.name} does not listen after {START_SECONDS_MAX} s")
 
     def check_that_it_runs(self):
+        """- Raises: Failed with the last lines of its log."""
         if self._process.poll() is not None:
             with open(self._log_path, errors="replace") as log:
                 last = " / ".join(log.read()[-2000:].strip().splitlines()[-3:])
@@ -127,8 +134,9 @@ class Server:
         return family
 
     def cpu_seconds(self):
+        """Of this process and all that descend from it, those that have ended included."""
         stats = filter(None, map(_stat, self.pids()))
-        return sum(int(stat[11]) + int(stat[12]) for stat in stats) / TICKS_PER_SECOND
+        return sum(sum(map(int, stat[11:15])) for stat in stats) / TICKS_PER_SECOND
 
     def resident_mib(self):
         stats = filter(None, map(_stat, self.pids()))
@@ -136,7 +144,7 @@ class Server:
 
     def stop(self):
         if self._process.poll() is None:
-            self._process.terminate()
+            self._process.send_signal(self._stop_signal)
             try:
                 self._process.wait(STOP_SECONDS_MAX)
             except subprocess.TimeoutExpired:

@@ -2,18 +2,13 @@
 
 import json
 import os
-import shutil
 from typing import Callable, NamedTuple
 
 from document import ROOT
-from processes import Failed, output, version
+from processes import Failed, version
+from workshop import Skipped, tool
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BUILD_SECONDS_MAX = 30 * 60
-
-
-class Skipped(Exception):
-    """A server that cannot be had on this machine, and why."""
 
 
 class Program(NamedTuple):
@@ -28,33 +23,10 @@ class Recipe(NamedTuple):
     decodes_orders: bool = True
 
 
-class Workshop:
-    """Where servers are built: .build/bench, with the time that is left."""
-
-    def __init__(self, deadline):
-        self.deadline = deadline
-        self.folder = os.path.join(ROOT, ".build", "bench")
-        os.makedirs(self.folder, exist_ok=True)
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def build(self, command, folder=HERE, environment=None):
-        return output(command, self.deadline.within(BUILD_SECONDS_MAX), folder, environment)
-
-
-def tool(name):
-    """- Raises: Skipped when it is not installed."""
-    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-    if not found:
-        raise Skipped(f"{name} is not installed")
-    return found
-
-
 def limit(workshop):
     compiler, program = tool("cc"), workshop.path("limit")
     flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread"]
-    workshop.build([compiler, *flags, "-o", program, "limit.c"])
+    workshop.build([compiler, *flags, "-o", program, "limit.c"], HERE)
     return Program(lambda port: [program], f"gcc {version([compiler, '--version'])}")
 
 

@@ -4,7 +4,7 @@ import Postgres
 /// constraints and indexes are the order service's.
 struct BenchOrder {
   struct Line {
-    let id = SQLUUID.random()
+    let id: SQLUUID
     let position: Int32
     let variantID: Int
     let quantity: Int32
@@ -13,19 +13,23 @@ struct BenchOrder {
     var sku: String { "SKU-\(variantID)" }
   }
 
-  let id = SQLUUID.random()
-  let paymentID = SQLUUID.random()
-  let eventID = SQLUUID.random()
-  let key = "\(UInt64.random(in: 0...UInt64.max))"
+  let id: SQLUUID
+  let paymentID: SQLUUID
+  let eventID: SQLUUID
+  let key: String
   let fingerprint = [UInt8](repeating: 7, count: 32)
   let lines: [Line]
   var total: Int { lines.reduce(0) { $0 + Int($1.quantity) * $1.unitAmount } }
 
-  static func new() -> BenchOrder {
-    let first = Int.random(in: 1...90_000)
+  static func new(using random: inout SplitMix64) -> BenchOrder {
+    let first = Int.random(in: 1...90_000, using: &random)
     return BenchOrder(
+      id: SQLUUID(using: &random), paymentID: SQLUUID(using: &random),
+      eventID: SQLUUID(using: &random), key: "\(random.next())",
       lines: (0..<3).map {
-        Line(position: Int32($0), variantID: first + $0, quantity: Int32($0) + 1)
+        Line(
+          id: SQLUUID(using: &random), position: Int32($0), variantID: first + $0,
+          quantity: Int32($0) + 1)
       })
   }
 
@@ -98,7 +102,7 @@ struct BenchOrder {
 }
 
 extension SQLUUID {
-  fileprivate static func random() -> SQLUUID {
-    SQLUUID(high: .random(in: 0...UInt64.max), low: .random(in: 0...UInt64.max))
+  fileprivate init(using random: inout SplitMix64) {
+    self.init(high: random.next(), low: random.next())
   }
 }

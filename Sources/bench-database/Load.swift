@@ -16,13 +16,14 @@ struct Load {
 
   /// - Throws: as `BenchScenario.run`.
   func run() async throws -> Report {
-    _ = try await callers(for: .milliseconds(settings.warmUpMilliseconds))
+    let warmUp = try await callers(for: .milliseconds(settings.warmUpMilliseconds))
     let cpuBefore = processorMicroseconds()
     let began = MonotonicTime.now()
     let latencies = try await callers(for: .seconds(settings.seconds))
     let seconds = Double((MonotonicTime.now() - began).wholeNanoseconds) / 1e9
     return Report(
-      scenario: settings.scenario, operations: latencies.count, seconds: seconds,
+      scenario: settings.scenario, operations: latencies.count,
+      warmUpOperations: warmUp.count, seconds: seconds,
       p50Microseconds: latencies.microseconds(below: 0.5),
       p99Microseconds: latencies.microseconds(below: 0.99),
       cpuMicroseconds: Double(processorMicroseconds() - cpuBefore) / Double(latencies.count))
@@ -51,9 +52,11 @@ struct Load {
   }
 
   private func call(until end: MonotonicTime, _ latencies: Latencies) async throws {
+    var random = SplitMix64()
     var began = MonotonicTime.now()
     while began < end {
-      try await settings.scenario.run(on: database, products: settings.products)
+      try await settings.scenario.run(
+        on: database, products: settings.products, using: &random)
       let ended = MonotonicTime.now()
       latencies.add(ended - began)
       began = ended
@@ -65,6 +68,8 @@ struct Load {
 struct Report {
   let scenario: BenchScenario
   let operations: Int
+  /// Those before the clock started.
+  let warmUpOperations: Int
   let seconds: Double
   let p50Microseconds: Int
   let p99Microseconds: Int
@@ -73,7 +78,8 @@ struct Report {
 
   var json: String {
     """
-    {"scenario": "\(scenario.rawValue)", "operations": \(operations), "seconds": \(seconds), \
+    {"scenario": "\(scenario.rawValue)", "operations": \(operations), \
+    "warm_up_operations": \(warmUpOperations), "seconds": \(seconds), \
     "per_second": \(Double(operations) / seconds), "p50_us": \(p50Microseconds), \
     "p99_us": \(p99Microseconds), "cpu_us": \(cpuMicroseconds)}
     """

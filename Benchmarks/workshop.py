@@ -1,0 +1,36 @@
+"""Where the programs of a benchmark are built."""
+
+import os
+import shutil
+
+from document import ROOT
+from processes import output
+
+BUILD_SECONDS_MAX = 30 * 60
+
+
+class Skipped(Exception):
+    """A program that cannot be had on this machine, and why."""
+
+
+class Workshop:
+    """.build/bench, with the time that is left."""
+
+    def __init__(self, deadline):
+        self.deadline = deadline
+        self.folder = os.path.join(ROOT, ".build", "bench")
+        os.makedirs(self.folder, exist_ok=True)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def build(self, command, folder=ROOT, environment=None):
+        return output(command, self.deadline.within(BUILD_SECONDS_MAX), folder, environment)
+
+
+def tool(name):
+    """- Raises: Skipped when it is not installed."""
+    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if not found:
+        raise Skipped(f"{name} is not installed")
+    return found
