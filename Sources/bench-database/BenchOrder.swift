@@ -35,7 +35,7 @@ struct BenchOrder {
 
   /// BEGIN goes with the first statement, as it does for every transaction of the module: six round
   /// trips.
-  func insertOneByOne(in database: Database) async throws {
+  nonisolated(nonsending) func insertOneByOne(in database: Database) async throws {
     try await database.transaction { transaction in
       try await transaction.execute(order)
       for line in lines { try await transaction.execute(statement(for: line)) }
@@ -44,7 +44,7 @@ struct BenchOrder {
   }
 
   /// Two round trips: all statements at once, then COMMIT.
-  func insertPipelined(in database: Database) async throws {
+  nonisolated(nonsending) func insertPipelined(in database: Database) async throws {
     try await database.transaction { transaction in
       // The children run on this loop in the order in which they were made.
       async let order = transaction.execute(order)
@@ -57,7 +57,7 @@ struct BenchOrder {
   }
 
   /// One round trip.
-  func insertAsOneStatement(in database: Database) async throws {
+  nonisolated(nonsending) func insertAsOneStatement(in database: Database) async throws {
     try await database.execute(
       """
       WITH accepted AS (

@@ -16,7 +16,7 @@ enum BenchScenario: String, CaseIterable {
   /// Does it once.
   ///
   /// - Throws: as `SQLRunner.query`; `WrongAnswer`.
-  func run(
+  nonisolated(nonsending) func run(
     on database: Database, products: Int, using random: inout SplitMix64
   ) async throws {
     switch self {

@@ -15,43 +15,41 @@ struct Load {
   }
 
   /// - Throws: as `BenchScenario.run`.
-  func run() async throws -> Report {
-    let warmUp = try await callers(for: .milliseconds(settings.warmUpMilliseconds))
+  nonisolated(nonsending) func run() async throws -> Report {
+    let warmUp = latenciesOfEachLoop()
+    try await callers(for: .milliseconds(settings.warmUpMilliseconds), warmUp)
+    let each = latenciesOfEachLoop()
     let cpuBefore = processorMicroseconds()
     let began = MonotonicTime.now()
-    let latencies = try await callers(for: .seconds(settings.seconds))
+    try await callers(for: .seconds(settings.seconds), each)
     let seconds = Double((MonotonicTime.now() - began).wholeNanoseconds) / 1e9
+    let cpu = processorMicroseconds() - cpuBefore
+    let latencies = each.reduce(into: Latencies()) { $0.add($1) }
     return Report(
       scenario: settings.scenario, operations: latencies.count,
-      warmUpOperations: warmUp.count, seconds: seconds,
+      warmUpOperations: warmUp.reduce(0) { $0 + $1.count }, seconds: seconds,
       p50Microseconds: latencies.microseconds(below: 0.5),
       p99Microseconds: latencies.microseconds(below: 0.99),
-      cpuMicroseconds: Double(processorMicroseconds() - cpuBefore) / Double(latencies.count))
+      cpuMicroseconds: Double(cpu) / Double(latencies.count))
   }
 
-  private func callers(for duration: Duration) async throws -> Latencies {
+  private func latenciesOfEachLoop() -> [Latencies] { group.loops.map { _ in Latencies() } }
+
+  private nonisolated(nonsending) func callers(for duration: Duration, _ latencies: [Latencies]) async throws {
     let end = MonotonicTime.now() + duration
-    return try await withThrowingTaskGroup(of: Latencies.self) { tasks in
-      for (position, loop) in group.loops.enumerated() {
-        // The callers spread over the loops as evenly as they can.
-        let count = (settings.callers + position) / group.loops.count
-        tasks.addTask(executorPreference: loop) { try await callers(count, until: end) }
-      }
-      return try await tasks.reduce(into: Latencies()) { $0.add($1) }
-    }
-  }
-
-  /// The callers of one loop.
-  private func callers(_ count: Int, until end: MonotonicTime) async throws -> Latencies {
-    let latencies = Latencies()
     try await withThrowingTaskGroup(of: Void.self) { tasks in
-      for _ in 0..<count { tasks.addTask { try await call(until: end, latencies) } }
+      for (loop, latencies) in zip(group.loops, latencies) {
+        // The callers spread over the loops as evenly as they can.
+        let count = (settings.callers + loop.index) / group.loops.count
+        for _ in 0..<count {
+          tasks.addTask(executorPreference: loop) { try await call(until: end, latencies) }
+        }
+      }
       try await tasks.waitForAll()
     }
-    return latencies
   }
 
-  private func call(until end: MonotonicTime, _ latencies: Latencies) async throws {
+  private nonisolated(nonsending) func call(until end: MonotonicTime, _ latencies: Latencies) async throws {
     var random = SplitMix64()
     var began = MonotonicTime.now()
     while began < end {
