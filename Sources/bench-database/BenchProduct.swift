@@ -12,14 +12,18 @@ struct BenchProduct {
   let version: Int
   let createdAt: SQLTimestamp
 
-  static nonisolated(nonsending) func one(_ id: Int, in database: Database) async throws -> BenchProduct? {
+  static nonisolated(nonsending) func one(_ id: Int, in database: Database) async throws
+    -> BenchProduct?
+  {
     try await database.first(
       """
       SELECT id, name, slug, description, status, version, created_at FROM products WHERE id = \(id)
       """, BenchProduct.init(row:))
   }
 
-  static nonisolated(nonsending) func page(after id: Int, in database: Database) async throws -> [BenchProduct] {
+  static nonisolated(nonsending) func page(after id: Int, in database: Database) async throws
+    -> [BenchProduct]
+  {
     try await database.query(
       """
       SELECT id, name, slug, description, status, version, created_at FROM products

@@ -34,7 +34,8 @@ enum BenchScenario: String, CaseIterable {
       }
     case .orderRoundTrips: try await BenchOrder.new(using: &random).insertOneByOne(in: database)
     case .orderPipelined: try await BenchOrder.new(using: &random).insertPipelined(in: database)
-    case .orderStatement: try await BenchOrder.new(using: &random).insertAsOneStatement(in: database)
+    case .orderStatement:
+      try await BenchOrder.new(using: &random).insertAsOneStatement(in: database)
     }
   }
 

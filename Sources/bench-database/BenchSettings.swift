@@ -10,6 +10,8 @@ struct BenchSettings {
   var callers = 64
   /// Products in the table, numbered from 1.
   var products = 100_000
+  /// Connections of each loop for writes; nil: what services have.
+  var writeConnections: Int?
   var loops = 1
   var databaseURL = ""
 
@@ -28,6 +30,7 @@ struct BenchSettings {
       case "--seconds": seconds = number
       case "--callers": callers = number
       case "--products": products = number
+      case "--write-connections": writeConnections = number
       default: return nil
       }
     }

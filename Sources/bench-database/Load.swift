@@ -35,7 +35,9 @@ struct Load {
 
   private func latenciesOfEachLoop() -> [Latencies] { group.loops.map { _ in Latencies() } }
 
-  private nonisolated(nonsending) func callers(for duration: Duration, _ latencies: [Latencies]) async throws {
+  private nonisolated(nonsending) func callers(for duration: Duration, _ latencies: [Latencies])
+    async throws
+  {
     let end = MonotonicTime.now() + duration
     try await withThrowingTaskGroup(of: Void.self) { tasks in
       for (loop, latencies) in zip(group.loops, latencies) {
@@ -49,7 +51,9 @@ struct Load {
     }
   }
 
-  private nonisolated(nonsending) func call(until end: MonotonicTime, _ latencies: Latencies) async throws {
+  private nonisolated(nonsending) func call(until end: MonotonicTime, _ latencies: Latencies)
+    async throws
+  {
     var random = SplitMix64()
     var began = MonotonicTime.now()
     while began < end {

@@ -10,6 +10,7 @@ guard let settings = BenchSettings(CommandLine.arguments.dropFirst()) else {
   print(
     """
     usage: bench-database [--scenario NAME] [--seconds N] [--callers N] [--products N]
+      [--write-connections N]
     environment: DATABASE_URL=postgresql://..  THREADS=N
     scenarios: \(BenchScenario.allCases.map(\.rawValue).joined(separator: " "))
     """)
@@ -17,7 +18,9 @@ guard let settings = BenchSettings(CommandLine.arguments.dropFirst()) else {
 }
 let group = EventLoopGroup(count: settings.loops)
 do {
-  let database = Database(try DatabaseConfiguration(url: settings.databaseURL), group: group)
+  var configuration = try DatabaseConfiguration(url: settings.databaseURL)
+  if let count = settings.writeConnections { configuration.transactionConnectionsPerLoop = count }
+  let database = Database(configuration, group: group)
   try await database.connect()
   let load = Load(settings, database: database, group: group)
   print(try await load.run().json)
