@@ -19,6 +19,9 @@ guard let settings = BenchSettings(CommandLine.arguments.dropFirst()) else {
 let group = EventLoopGroup(count: settings.loops)
 do {
   var configuration = try DatabaseConfiguration(url: settings.databaseURL)
+  // A busy machine is no reason to end the run.
+  configuration.leaseWaitMax = .seconds(30)
+  configuration.statementTimeout = .seconds(30)
   if let count = settings.writeConnections { configuration.transactionConnectionsPerLoop = count }
   let database = Database(configuration, group: group)
   try await database.connect()
