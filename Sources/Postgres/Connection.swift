@@ -45,8 +45,9 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   var hasAnsweredAbandoned = false
   private let handle: OpaquePointer
   private var watch: DescriptorWatch?
-  private var queue = Deque<Entry>()
-  private var prepared: PreparedStatements
+  // These two are touched for each statement; see DescriptorWatch.
+  @exclusivity(unchecked) private var queue = Deque<Entry>()
+  @exclusivity(unchecked) private var prepared: PreparedStatements
   /// Statements sent since the last Sync.
   private var unsynced = 0
   private var willSync = false
@@ -122,32 +123,50 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
 
   /// Hands `run` to libpq, which keeps it until it can be written.
   private func dispatch(_ run: StatementRun) -> Bool {
-    let statement = run.statement
+    switch run.failedAttempts > 0 ? .full : prepared.find(run.statement) {
+    case .prepared(let found):
+      run.prepared = found
+      return sendPrepared(found, run.statement)
+    case .new(let new):
+      run.prepared = new
+      guard sendPrepare(new, run.statement) else {
+        prepared.forget(new, of: run.statement)
+        return false
+      }
+      queue.append(.prepare(new, of: run.statement))
+      unsynced += 1
+      return sendPrepared(new, run.statement)
+    case .full:
+      run.prepared = nil
+      return sendUnprepared(run.statement)
+    }
+  }
+
+  private func sendPrepared(_ prepared: PreparedStatement, _ statement: SQL) -> Bool {
+    let (handle, name, count) = (handle, prepared.name, Int32(statement.parameters.count))
+    return statement.withLibpqArrays { _, values, lengths, formats in
+      PQsendQueryPrepared(handle, name, count, values, lengths, formats, Self.binary) == 1
+    }
+  }
+
+  private func sendPrepare(_ new: PreparedStatement, _ statement: SQL) -> Bool {
+    let (handle, name, count) = (handle, new.name, Int32(statement.parameters.count))
+    return statement.withLibpqArrays { types, _, _, _ in
+      statement.withCText { PQsendPrepare(handle, name, $0, count, types) == 1 }
+    }
+  }
+
+  private func sendUnprepared(_ statement: SQL) -> Bool {
+    let (handle, count) = (handle, Int32(statement.parameters.count))
     return statement.withLibpqArrays { types, values, lengths, formats in
-      let count = Int32(statement.parameters.count)
-      let binary: Int32 = 1
-      switch run.failedAttempts > 0 ? .full : prepared.find(statement) {
-      case .prepared(let found):
-        run.prepared = found
-        return PQsendQueryPrepared(handle, found.name, count, values, lengths, formats, binary) == 1
-      case .new(let new):
-        run.prepared = new
-        let isSent = statement.withCText { PQsendPrepare(handle, new.name, $0, count, types) == 1 }
-        guard isSent else {
-          prepared.forget(new, of: statement)
-          return false
-        }
-        queue.append(.prepare(new, of: statement))
-        unsynced += 1
-        return PQsendQueryPrepared(handle, new.name, count, values, lengths, formats, binary) == 1
-      case .full:
-        run.prepared = nil
-        return statement.withCText {
-          PQsendQueryParams(handle, $0, count, types, values, lengths, formats, binary) == 1
-        }
+      statement.withCText {
+        PQsendQueryParams(handle, $0, count, types, values, lengths, formats, Self.binary) == 1
       }
     }
   }
+
+  /// The format of results, as libpq has it.
+  private static let binary: Int32 = 1
 
   private func sync() {
     unsynced = 0

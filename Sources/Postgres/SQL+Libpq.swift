@@ -12,39 +12,47 @@ extension SQL {
     }
   }
 
+  typealias LibpqArrays<R> = (
+    UnsafePointer<Oid>, UnsafePointer<CStringPointer?>, UnsafePointer<Int32>, UnsafePointer<Int32>
+  ) -> R
+
   /// Lends the parameters as libpq takes them: types, values, lengths, formats.
-  func withLibpqArrays<R>(
-    _ body: (
-      UnsafePointer<Oid>, UnsafePointer<CStringPointer?>, UnsafePointer<Int32>,
-      UnsafePointer<Int32>
-    ) -> R
+  func withLibpqArrays<R>(_ body: LibpqArrays<R>) -> R {
+    values.withUnsafeBytes { values in
+      parameters.withUnsafeBufferPointer { Self.lend($0, values, to: body) }
+    }
+  }
+
+  /// Has pointers alone, so that nothing is retained and released for each closure and parameter.
+  private static func lend<R>(
+    _ parameters: UnsafeBufferPointer<Parameter>, _ values: UnsafeRawBufferPointer,
+    to body: LibpqArrays<R>
   ) -> R {
     let count = max(1, parameters.count)
     return withUnsafeTemporaryAllocation(of: Oid.self, capacity: count) { types in
       withUnsafeTemporaryAllocation(of: CStringPointer?.self, capacity: count) { pointers in
         withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * count) { numbers in
-          values.withUnsafeBytes { values in
-            for (position, parameter) in parameters.enumerated() {
-              types[position] = parameter.type.oid
-              pointers[position] = pointer(to: parameter, in: values)
-              numbers[position] = max(0, parameter.length)
-              numbers[count + position] = 1
-            }
-            return body(
-              types.baseAddress!, pointers.baseAddress!, numbers.baseAddress!,
-              numbers.baseAddress! + count)
+          for position in parameters.indices {
+            let parameter = parameters[position]
+            types[position] = parameter.type.oid
+            pointers[position] = pointer(to: parameter, in: values)
+            numbers[position] = max(0, parameter.length)
+            numbers[count + position] = 1
           }
+          return body(
+            types.baseAddress!, pointers.baseAddress!, numbers.baseAddress!,
+            numbers.baseAddress! + count)
         }
       }
     }
   }
 
-  private func pointer(
+  private static func pointer(
     to parameter: Parameter, in values: UnsafeRawBufferPointer
   ) -> CStringPointer? {
     if parameter.length < 0 { return nil }
     // NULL would mean NULL, so an empty value points anywhere.
-    guard let base = values.baseAddress else { return Self.emptyValue }
+    guard let base = values.baseAddress else { return emptyValue }
     return (base + Int(parameter.offset)).assumingMemoryBound(to: CChar.self)
   }
 
