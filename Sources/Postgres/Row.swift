@@ -13,11 +13,12 @@ package struct Row: ~Copyable {
   var column: Int32 = 0
   /// Columns in the row.
   package let count: Int
-  private let statement: SQL
+  /// Has the statement, for errors, and keeps the result.
+  private let run: StatementRun
 
-  init(result: OpaquePointer, statement: SQL) {
+  init(result: OpaquePointer, of run: StatementRun) {
     self.result = result
-    self.statement = statement
+    self.run = run
     index = 0
     count = Int(PQnfields(result))
   }
@@ -83,7 +84,7 @@ package struct Row: ~Copyable {
     let name = PQfname(result, Int32(position)).map { String(cString: $0) } ?? "\(position)"
     return .decoding(
       column: name, reason: "\(fault.explanation), read as \(type)",
-      statement: statement.shownText)
+      statement: run.statement.shownText)
   }
 }
 

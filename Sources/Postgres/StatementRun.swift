@@ -112,7 +112,7 @@ final class StatementRun: @unchecked Sendable {
     guard let result else { return [] }
     let count = min(Int(PQntuples(result)), limit)
     if count == 0 { return [] }
-    var row = Row(result: result, statement: statement)
+    var row = Row(result: result, of: self)
     var decoded: [R] = []
     decoded.reserveCapacity(count)
     for index in 0..<count {
@@ -125,7 +125,7 @@ final class StatementRun: @unchecked Sendable {
   /// Decodes the first row, if there is one.
   func firstRow<R>(_ decode: (inout Row) throws -> R) throws -> R? {
     guard let result, PQntuples(result) > 0 else { return nil }
-    var row = Row(result: result, statement: statement)
+    var row = Row(result: result, of: self)
     return try decode(&row)
   }
 }
