@@ -42,6 +42,8 @@ package final class Database: SQLRunner {
     try await perform(statement).affectedRows
   }
 
+  // Each asynchronous call costs a look for the executor on its way in and out; inlined it does not.
+  @inline(__always)
   private nonisolated(nonsending) func perform(_ statement: SQL) async throws -> StatementRun {
     let isRead = statement.isRead
     let run = StatementRun(statement, kind: isRead ? .read : .write)

@@ -43,6 +43,7 @@ final class LoopConnections: @unchecked Sendable {
   /// Runs `run` and returns when it has ended; its result is in it.
   ///
   /// - Throws: the error it ended with; `CancellationError` as soon as the task is cancelled.
+  @inline(__always)
   nonisolated(nonsending) func perform(_ run: StatementRun, at place: Place) async throws {
     try Task.checkCancellation()
     await withTaskCancellationHandler {
@@ -59,6 +60,7 @@ final class LoopConnections: @unchecked Sendable {
     if let error = run.error { throw error }
   }
 
+  @inline(__always)
   private nonisolated(nonsending) func wait(for run: StatementRun, at place: Place) async {
     await withUnsafeContinuation { continuation in
       if loop.isCurrent {

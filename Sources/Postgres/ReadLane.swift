@@ -10,8 +10,8 @@ final class ReadLane: ConnectionOwner {
   private let configuration: DatabaseConfiguration
   private let opener: ConnectionOpener
   private let loop: EventLoop
-  private(set) var connections: [Connection] = []
-  private var openingCount = 0
+  @exclusivity(unchecked) private(set) var connections: [Connection] = []  // see DescriptorWatch
+  @exclusivity(unchecked) private var openingCount = 0
   /// Reads that wait for the first connection; the attempt to open it has a time limit.
   private var waiting = Deque<StatementRun>()
   private(set) var isClosed = false
