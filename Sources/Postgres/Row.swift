@@ -32,6 +32,10 @@ package struct Row: ~Copyable {
   /// Reads the next column.
   ///
   /// - Throws: `PostgresError.decoding` if it is NULL where `T` is not optional, or no `T`.
+  // Other modules call a generic function as it is, at twice the price: what most columns are is made ready.
+  @_specialize(where T == String)
+  @_specialize(where T == Int)
+  @_specialize(where T == SQLTimestamp)
   package mutating func next<T: SQLDecodable>(as type: T.Type = T.self) throws(PostgresError) -> T {
     let position = column
     column += 1

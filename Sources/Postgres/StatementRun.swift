@@ -112,14 +112,15 @@ final class StatementRun: @unchecked Sendable {
     guard let result else { return [] }
     let count = min(Int(PQntuples(result)), limit)
     if count == 0 { return [] }
-    var row = Row(result: result, of: self)
-    var decoded: [R] = []
-    decoded.reserveCapacity(count)
-    for index in 0..<count {
-      row.move(to: Int32(index))
-      decoded.append(try decode(&row))
+    // Decoded where they stay: `append` would copy each and release it again.
+    return try [R](unsafeUninitializedCapacity: count) { decoded, decodedCount in
+      var row = Row(result: result, of: self)
+      while decodedCount < count {
+        row.move(to: Int32(decodedCount))
+        decoded.initializeElement(at: decodedCount, to: try decode(&row))
+        decodedCount += 1
+      }
     }
-    return decoded
   }
 
   /// Decodes the first row, if there is one.
