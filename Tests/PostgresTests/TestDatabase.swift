@@ -11,16 +11,25 @@ func withDatabase(
   _ body: (Database) async throws -> Void
 ) async throws {
   let url = try await PrivatePostgres.shared().makeDatabase(named: name)
+  try await withDatabase(url: url, configure: configure, body)
+}
+
+/// Runs `body` with a database at `url`, and closes it.
+func withDatabase<Value>(
+  url: String, configure: (inout DatabaseConfiguration) -> Void = { _ in },
+  _ body: (Database) async throws -> Value
+) async throws -> Value {
   var configuration = try patientConfiguration(url: url)
   configure(&configuration)
   let database = Database(configuration, group: loops)
   do {
-    try await body(database)
+    let value = try await body(database)
+    await database.close()
+    return value
   } catch {
     await database.close()
     throw error
   }
-  await database.close()
 }
 
 /// The error that `body` throws, if it is one of the database's.
@@ -60,4 +69,14 @@ func terminate(_ mark: String) -> SQL {
   SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
   WHERE pid <> pg_backend_pid() AND datname = current_database() AND position(\(mark) IN query) > 0
   """
+}
+
+/// Whether `condition` becomes true in time.
+func comesTrue(within limit: Duration, _ condition: () -> Bool) async -> Bool {
+  let deadline = ContinuousClock.now + limit
+  while !condition() {
+    guard ContinuousClock.now < deadline else { return false }
+    try? await Task.sleep(for: .milliseconds(2))  // when cancelled it only asks more often
+  }
+  return true
 }
