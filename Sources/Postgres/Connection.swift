@@ -28,6 +28,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   /// A statement that was skipped because of its neighbours, or whose plan was lost, is sent again:
   /// alone and unprepared, so that neither happens to it twice.
   private static let failedAttemptsMax = 3
+  private static let closed = PostgresError.notSent(reason: "the connection is closed")
 
   let loop: EventLoop
   /// Lives until its last connection is closed.
@@ -53,6 +54,9 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   private var willSync = false
   /// What has come for the first of `queue`.
   private var answer: OpaquePointer?
+  /// The good answer to the write that is the first of `queue`. It is told when its batch has ended: the
+  /// Sync commits, and the server may still refuse that.
+  private var uncommitted: OpaquePointer?
   /// The first error since the last Sync: the reason why later statements were skipped.
   private var batchError: PostgresError?
 
@@ -95,13 +99,16 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   /// Sends `runs` as a batch of their own.
   func sendAlone(_ runs: [StatementRun]) {
     if unsynced > 0 { sync() }
-    for run in runs where !enqueue(run) { break }
+    if let failed = runs.firstIndex(where: { !enqueue($0) }) {
+      // What follows must not be run without it.
+      for run in runs[(failed + 1)...] { run.fail(runs[failed].error ?? Self.closed) }
+    }
     if unsynced > 0, !isClosed { sync() }
   }
 
   private func enqueue(_ run: StatementRun) -> Bool {
     guard !isClosed else {
-      run.fail(PostgresError.notSent(reason: "the connection is closed"))
+      run.fail(Self.closed)
       return false
     }
     guard dispatch(run) else {
@@ -207,6 +214,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
       }
       if PQresultStatus(result) == PGRES_PIPELINE_SYNC {
         PQclear(result)
+        finishCommitted()
         queue.removeFirst()
         batchError = nil
         hasEndedBatch = true
@@ -238,18 +246,37 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
       if status != PGRES_COMMAND_OK { prepared.forget(new, of: statement) }
       PQclear(answer)
     case .statement(let run):
-      if run.kind != .control {
-        inFlight -= 1
-        if run.isEnded { hasAnsweredAbandoned = true }
+      if let refused = uncommitted {
+        uncommitted = nil
+        PQclear(refused)
+      } else if run.kind == .write, status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK {
+        queue.prepend(entry)
+        uncommitted = answer
+        return
       }
-      switch status {
-      case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY: return run.succeed(answer)
-      case PGRES_PIPELINE_ABORTED: skipped(run)
-      case PGRES_FATAL_ERROR: refused(run, by: answer)
-      default: run.fail(PostgresError.invalid("not a statement for here: COPY"))
-      }
-      PQclear(answer)
+      finish(run, with: answer)
     }
+  }
+
+  /// The batch has ended, and so a write that was its last statement is committed.
+  private func finishCommitted() {
+    guard let answer = uncommitted, case .statement(let run)? = queue.popFirst() else { return }
+    uncommitted = nil
+    finish(run, with: answer)
+  }
+
+  private func finish(_ run: StatementRun, with answer: OpaquePointer) {
+    if run.kind != .control {
+      inFlight -= 1
+      if run.isEnded { hasAnsweredAbandoned = true }
+    }
+    switch PQresultStatus(answer) {
+    case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY: return run.succeed(answer)
+    case PGRES_PIPELINE_ABORTED: skipped(run)
+    case PGRES_FATAL_ERROR: refused(run, by: answer)
+    default: run.fail(PostgresError.invalid("not a statement for here: COPY"))
+    }
+    PQclear(answer)
   }
 
   /// The server did not run `run`, because an earlier statement of its batch had failed.
@@ -347,8 +374,9 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     isClosed = true
     watch?.cancel()
     watch = nil
-    if let answer { PQclear(answer) }
+    for result in [answer, uncommitted] { PQclear(result) }
     answer = nil
+    uncommitted = nil
     PQfinish(handle)
     var unanswered: [StatementRun] = []
     for case .statement(let run) in queue where !run.isEnded { unanswered.append(run) }

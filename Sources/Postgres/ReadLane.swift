@@ -32,7 +32,7 @@ final class ReadLane: ConnectionOwner {
 
   func submit(_ run: StatementRun) {
     guard !isClosed else {
-      return run.fail(PostgresError.notSent(reason: "the database is closed"))
+      return refuse(run, .notSent(reason: "the database is closed"))
     }
     run.deadline = loop.now + configuration.statementTimeout
     guard let connection = leastBusy() else { return wait(run) }
@@ -63,7 +63,7 @@ final class ReadLane: ConnectionOwner {
   private func wait(_ run: StatementRun) {
     openAnother()
     guard openingCount > 0 else {
-      return run.fail(opener.refusal ?? .notSent(reason: "no connection"))
+      return refuse(run, opener.refusal ?? .notSent(reason: "no connection"))
     }
     guard waiting.count < configuration.pipelineDepthMax else {
       return run.fail(PostgresError.poolExhausted)
@@ -101,7 +101,12 @@ final class ReadLane: ConnectionOwner {
   }
 
   private func failWaiting(_ error: PostgresError) {
-    while let run = waiting.popFirst() { run.fail(error) }
+    while let run = waiting.popFirst() { refuse(run, error) }
+  }
+
+  /// There is no connection for `run`. If one went under it before, it was sent all the same.
+  private func refuse(_ run: StatementRun, _ error: PostgresError) {
+    if run.failedAttempts > 0 { run.lose(error.reason) } else { run.fail(error) }
   }
 
   func connectionDrained(_ connection: Connection) {

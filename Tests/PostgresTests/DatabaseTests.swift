@@ -72,6 +72,26 @@ import Testing
     }
   }
 
+  @Test("a write that is refused only when it commits is refused, and the next goes on")
+  func refusedAtCommit() async throws {
+    try await withDatabase("deferred", configure: { $0.transactionConnectionsPerLoop = 1 }) {
+      database in
+      try await database.execute(
+        "CREATE TABLE t (n int8 CONSTRAINT t_n UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+      try await withTaskExecutorPreference(loops.loops[0]) {
+        try await database.execute("INSERT INTO t VALUES (1)")
+        let session = try await database.value(
+          "WITH p AS (SELECT pg_backend_pid()) TABLE p", as: Int.self)
+        let error = await postgresError { try await database.execute("INSERT INTO t VALUES (1)") }
+        #expect(error?.isUniqueViolation("t_n") == true)
+        #expect(try await database.execute("INSERT INTO t VALUES (2)") == 1)
+        #expect(
+          try await database.value("WITH p AS (SELECT pg_backend_pid()) TABLE p") == session)
+      }
+      #expect(try await database.values("SELECT n FROM t ORDER BY n") == [1, 2])
+    }
+  }
+
   @Test("a read that writes is refused, because it would share its batch with strangers")
   func readsOnly() async throws {
     try await withDatabase("readonly") { database in
