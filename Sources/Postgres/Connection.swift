@@ -347,7 +347,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     Task(executorPreference: loop) { [self] in
       // Whether it was delivered shows in the statement's answer; the sweep closes a connection that
       // does not give one.
-      try? await BlockingWork.shared.run { cancellation.send() }
+      try? await Cancellation.threads.run { cancellation.send() }
       isCancelling = false
       guard !isClosed, isDrained else { return }
       wasCancelling = false

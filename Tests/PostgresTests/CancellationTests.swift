@@ -1,0 +1,56 @@
+import EventLoops
+import Postgres
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite struct CancellationTests {
+  @Test("requests to stop that a silent network swallows keep no thread from other work")
+  func silentNetwork() async throws {
+    let server = try await PrivatePostgres.shared()
+    let proxy = try FaultProxy(to: server.port)
+    defer { proxy.close() }
+    let url = try await server.makeDatabase(named: "silent")
+      .replacing(":\(server.port)/", with: ":\(proxy.port)/")
+    try await withDatabase(
+      url: url,
+      configure: {
+        $0.statementTimeout = .milliseconds(500)
+        $0.stopGrace = .milliseconds(200)
+      }
+    ) { database in
+      for loop in loops.loops {
+        await withTaskExecutorPreference(loop) {
+          await warmUp("WITH n AS (SELECT 1) TABLE n", in: database)
+        }
+      }
+      let writes = loops.loops.flatMap { loop in
+        (0..<4).map { _ in
+          Task(executorPreference: loop) {
+            await postgresError {
+              try await database.execute("WITH s AS (SELECT pg_sleep(60)) TABLE s /* silent */")
+            }
+          }
+        }
+      }
+      while database.statistics.leased < writes.count {
+        try await Task.sleep(for: .milliseconds(1))
+      }
+      proxy.silence([.toServer, .toClient], newOnes: true)
+      for write in writes {
+        guard case .unknownOutcome = await write.value else {
+          Issue.record("the write was said to have an outcome")
+          continue
+        }
+      }
+      let isDone = Mutex(false)
+      let work = Task {
+        try await BlockingWork.shared.run {}
+        isDone.withLock { $0 = true }
+      }
+      #expect(await comesTrue(within: .seconds(5)) { isDone.withLock { $0 } })
+      proxy.close()  // ends what still waits
+      try await work.value
+    }
+  }
+}
