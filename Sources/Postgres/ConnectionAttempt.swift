@@ -11,6 +11,11 @@ final class ConnectionAttempt: DescriptorHandler, @unchecked Sendable {
   private let loop: EventLoop
   private let configuration: DatabaseConfiguration
   private var completion: Completion?
+  private var deadline: MonotonicTime
+  /// Not tried yet.
+  private var places: ArraySlice<ConnectionTarget> = []
+  /// Why each that was tried would not do.
+  private var reasons: [String] = []
   private var handle: OpaquePointer?
   private var watch: DescriptorWatch?
   private var timer: LoopTimer?
@@ -19,17 +24,16 @@ final class ConnectionAttempt: DescriptorHandler, @unchecked Sendable {
     self.configuration = configuration
     self.loop = loop
     self.completion = completion
+    deadline = .now() + configuration.connectTimeout
   }
 
   func start() {
-    timer = loop.schedule(after: configuration.connectTimeout) { [self] in
-      finish(.failure(.notSent(reason: "connecting took too long")))
-    }
+    setTimer(configuration.connectTimeout)
     let target = configuration.target
-    guard target.needsResolving else { return connect(to: target) }
+    guard target.needsResolving else { return connect(toOneOf: target.places) }
     Task(executorPreference: loop) { [self] in
       do {
-        connect(to: try await BlockingWork.shared.run { try target.resolved() })
+        connect(toOneOf: try await BlockingWork.shared.run { try target.resolved().places })
       } catch {
         let reason = "the database's host name cannot be resolved"
         finish(.failure(error as? PostgresError ?? .notSent(reason: reason)))
@@ -37,8 +41,22 @@ final class ConnectionAttempt: DescriptorHandler, @unchecked Sendable {
     }
   }
 
-  private func connect(to target: ConnectionTarget) {
+  private func connect(toOneOf places: [ConnectionTarget]) {
     guard completion != nil else { return }
+    self.places = places[...]
+    connectToNext()
+  }
+
+  private func connectToNext() {
+    guard let place = places.popFirst() else {
+      return finish(.failure(.notSent(reason: reasons.joined(separator: "; "))))
+    }
+    // An equal share of the time that is left.
+    setTimer(max(.zero, deadline - .now()) / (places.count + 1))
+    connect(to: place)
+  }
+
+  private func connect(to target: ConnectionTarget) {
     var target = target
     if target["application_name"] == nil {
       target["application_name"] = configuration.applicationName
@@ -46,6 +64,7 @@ final class ConnectionAttempt: DescriptorHandler, @unchecked Sendable {
     // Asks for Kerberos credentials, a blocking look-up, unless told not to.
     if target["gssencmode"] == nil { target["gssencmode"] = "disable" }
     target["client_encoding"] = "UTF8"
+    target.noticeDeadPeers()
     handle = target.withLibpqArrays { PQconnectStartParams($0, $1, 0) }
     guard let handle, PQstatus(handle) != CONNECTION_BAD else { return failed() }
     watch = loop.watch(PQsocket(handle), for: .writable, handler: self)
@@ -66,11 +85,22 @@ final class ConnectionAttempt: DescriptorHandler, @unchecked Sendable {
     }
   }
 
+  private func setTimer(_ limit: Duration) {
+    timer?.cancel()
+    timer = loop.schedule(after: limit) { [self] in failed(because: "connecting took too long") }
+  }
+
   private func failed() {
-    let message = handle.map { String(cString: PQerrorMessage($0)) } ?? "out of memory"
-    // One line for each host that was tried.
-    let reason = message.split(separator: "\n").joined(separator: "; ")
-    finish(.failure(.notSent(reason: reason)))
+    failed(because: handle.map { String(cString: PQerrorMessage($0)) } ?? "out of memory")
+  }
+
+  private func failed(because message: String) {
+    watch?.cancel()
+    watch = nil
+    if let handle { PQfinish(handle) }
+    handle = nil
+    reasons += message.split(separator: "\n").map(String.init)
+    connectToNext()
   }
 
   private func finish(_ result: Result<OpaquePointer, PostgresError>) {
@@ -78,13 +108,22 @@ final class ConnectionAttempt: DescriptorHandler, @unchecked Sendable {
     self.completion = nil
     timer?.cancel()
     watch?.cancel()
-    if case .failure = result, let handle { PQfinish(handle) }
     handle = nil
     completion(result)
   }
 }
 
 extension ConnectionTarget {
+  /// Lets the kernel find out that the other end is gone, within half a minute, where nothing else is
+  /// chosen. (libpq's documentation, section Parameter Key Words; requests to cancel use the same.)
+  fileprivate mutating func noticeDeadPeers() {
+    let defaults = [
+      "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3",
+      "tcp_user_timeout": "25000",
+    ]
+    for (keyword, value) in defaults where self[keyword] == nil { self[keyword] = value }
+  }
+
   /// Lends the options as libpq takes them: keywords and values, each list ended by NULL.
   func withLibpqArrays<R>(
     _ body: (UnsafePointer<SQL.CStringPointer?>, UnsafePointer<SQL.CStringPointer?>) -> R

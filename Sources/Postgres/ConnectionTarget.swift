@@ -62,6 +62,33 @@ struct ConnectionTarget: Sendable {
     return target
   }
 
+  /// This with each of its hosts alone, in order: libpq, left to go through them by itself, would wait
+  /// for one that says nothing until the time for all is over. (Those of a standby before all others, if
+  /// one is preferred.)
+  var places: [ConnectionTarget] {
+    let lists = ["host", "hostaddr", "port"].map { keyword in
+      (keyword, (self[keyword] ?? "").split(separator: ",", omittingEmptySubsequences: false))
+    }
+    let count = max(lists[0].1.count, lists[1].1.count)
+    // What does not fit together is libpq's to refuse.
+    guard count > 1, lists.allSatisfy({ [0, 1, count].contains($0.1.count) }) else { return [self] }
+    let places = (0..<count).map { position in
+      var place = self
+      for (keyword, values) in lists where values.count == count {
+        place[keyword] = String(values[position])
+      }
+      return place
+    }
+    guard self["target_session_attrs"] == "prefer-standby" else { return places }
+    return ["standby", "any"].flatMap { wanted in
+      places.map { place in
+        var place = place
+        place["target_session_attrs"] = wanted
+        return place
+      }
+    }
+  }
+
   private var hosts: [String] {
     (self["host"] ?? "").split(separator: ",").map(String.init)
   }

@@ -13,7 +13,8 @@ package struct DatabaseConfiguration: Sendable {
   package var leaseWaitMax: Duration = .seconds(2)
   /// How many may wait for a connection on each loop; more are refused at once.
   package var leaseWaitersMax = 1024
-  /// How long one attempt to connect may take, name resolution included.
+  /// How long one attempt to connect may take, name resolution included. Of several hosts each gets an
+  /// equal share of what is left.
   package var connectTimeout: Duration = .seconds(5)
   /// How long a statement may take, waiting not included. A little more than the server's own
   /// `statement_timeout`, which knows better what it stopped.

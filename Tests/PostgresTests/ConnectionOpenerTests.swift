@@ -35,4 +35,21 @@ import Testing
     #expect(try await database.value("SELECT 1") == 1)
     await database.close()
   }
+
+  @Test("a host that says nothing leaves time for the next", .timeLimit(.minutes(1)))
+  func silentHost() async throws {
+    let server = try await PrivatePostgres.shared()
+    let silent = try FaultProxy(to: server.port)
+    defer { silent.close() }
+    silent.silence([.toServer, .toClient], newOnes: true)
+    let url = try await server.makeDatabase(named: "hosts")
+    for hosts in ["127.0.0.1:\(silent.port),127.0.0.1", "localhost:\(silent.port),localhost"] {
+      var configuration = try DatabaseConfiguration(
+        url: url.replacing("127.0.0.1", with: hosts) + "?target_session_attrs=read-write")
+      configuration.connectTimeout = .seconds(6)
+      let database = Database(configuration, group: loops)
+      #expect(try await database.value("SELECT 1") == 1)
+      await database.close()
+    }
+  }
 }
