@@ -76,7 +76,7 @@ func comesTrue(within limit: Duration, _ condition: () -> Bool) async -> Bool {
   let deadline = ContinuousClock.now + limit
   while !condition() {
     guard ContinuousClock.now < deadline else { return false }
-    try? await Task.sleep(for: .milliseconds(2))  // when cancelled it only asks more often
+    try? await Task.sleep(for: .milliseconds(5))  // when cancelled it only asks more often
   }
   return true
 }

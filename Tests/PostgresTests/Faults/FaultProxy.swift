@@ -5,7 +5,7 @@ import TestSupport
 /// A TCP proxy on 127.0.0.1 that does to a connection what networks do: delay, fall silent, cut in
 /// mid-message, reset. One thread moves all bytes.
 final class FaultProxy: Sendable {
-  enum Direction: Hashable, CaseIterable {
+  enum Direction: Hashable {
     case toServer
     case toClient
   }
@@ -84,6 +84,16 @@ final class FaultProxy: Sendable {
     }
   }
 
+  /// Both ends of one open connection get a reset, if there is one.
+  ///
+  /// - Parameter position: which; any number will do.
+  func resetOne(_ position: Int) {
+    change { state in
+      guard !state.links.isEmpty else { return }
+      state.links.remove(at: position % state.links.count).close(withReset: true)
+    }
+  }
+
   /// Both ends of each open connection get a reset.
   func reset() {
     change { state in
@@ -128,12 +138,14 @@ final class FaultProxy: Sendable {
       }
       guard !waits.isEmpty else { break }
       _ = poll(&waits, nfds_t(waits.count), milliseconds)
-      while read(wakeUp.out, &buffer, buffer.count) > 0 {}
+      var ready: [Int32] = []
+      for wait in waits where wait.revents != 0 { ready.append(wait.fd) }
+      if ready.contains(wakeUp.out) { while read(wakeUp.out, &buffer, buffer.count) > 0 {} }
       state.withLock { state in
         guard !state.isClosed else { return }
-        accept(into: &state)
+        if ready.contains(listener) { accept(into: &state) }
         let now = ContinuousClock.now
-        for index in state.links.indices {
+        for index in state.links.indices where state.links[index].isReady(ready, now: now) {
           state.links[index].move(through: &buffer, delay: state.delay, now: now)
         }
         state.links.removeAll { link in
@@ -161,8 +173,9 @@ final class FaultProxy: Sendable {
   /// What to wait for; nothing once closed.
   private func polls(of state: State) -> [pollfd] {
     guard !state.isClosed else { return [] }
-    let own = [listener, wakeUp.out].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-    return own + state.links.flatMap { $0.polls(heldBytesMax: Self.heldBytesMax) }
+    var polls = [listener, wakeUp.out].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+    for link in state.links { link.add(to: &polls, heldBytesMax: Self.heldBytesMax) }
+    return polls
   }
 
   /// Until the first piece that is held back is due, in milliseconds; -1 without one.
@@ -177,14 +190,14 @@ final class FaultProxy: Sendable {
 private struct Link {
   private let client: Int32
   private let server: Int32
-  private var flows: [FaultProxy.Direction: Flow]
+  private var toServer: Flow
+  private var toClient: Flow
 
   init(client: Int32, server: Int32, silent: Set<FaultProxy.Direction>) {
     self.client = client
     self.server = server
-    flows = [
-      .toServer: Flow(from: client, to: server), .toClient: Flow(from: server, to: client),
-    ]
+    toServer = Flow(from: client, to: server)
+    toClient = Flow(from: server, to: client)
     for descriptor in [client, server] {
       _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
       _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
@@ -195,32 +208,46 @@ private struct Link {
     setSilent(silent)
   }
 
-  /// One side has ended, and what it had said before has been passed on.
-  var isOver: Bool { flows.values.contains(where: \.isOver) }
+  /// - Parameter descriptors: those that can be read or written.
+  func isReady(_ descriptors: [Int32], now: ContinuousClock.Instant) -> Bool {
+    descriptors.contains(client) || descriptors.contains(server)
+      || nextDue.map { $0 <= now } == true
+  }
 
-  var nextDue: ContinuousClock.Instant? { flows.values.compactMap(\.nextDue).min() }
+  /// One side has ended, and what it had said before has been passed on.
+  var isOver: Bool { toServer.isOver || toClient.isOver }
+
+  var nextDue: ContinuousClock.Instant? {
+    guard let first = toServer.nextDue, let second = toClient.nextDue else {
+      return toServer.nextDue ?? toClient.nextDue
+    }
+    return min(first, second)
+  }
 
   mutating func setSilent(_ directions: Set<FaultProxy.Direction>) {
-    for direction in FaultProxy.Direction.allCases {
-      flows[direction]?.isSilent = directions.contains(direction)
-    }
+    toServer.isSilent = directions.contains(.toServer)
+    toClient.isSilent = directions.contains(.toClient)
   }
 
   mutating func truncate(_ direction: FaultProxy.Direction, after count: Int) {
-    flows[direction]?.bytesLeft = count
+    switch direction {
+    case .toServer: toServer.bytesLeft = count
+    case .toClient: toClient.bytesLeft = count
+    }
   }
 
   mutating func move(
     through buffer: inout [UInt8], delay: Duration, now: ContinuousClock.Instant
   ) {
-    for direction in FaultProxy.Direction.allCases {
-      flows[direction]?.take(through: &buffer, due: now + delay)
-      flows[direction]?.give(now: now)
-    }
+    toServer.take(through: &buffer, due: now + delay)
+    toServer.give(now: now)
+    toClient.take(through: &buffer, due: now + delay)
+    toClient.give(now: now)
   }
 
-  func polls(heldBytesMax: Int) -> [pollfd] {
-    flows.values.flatMap { $0.polls(heldBytesMax: heldBytesMax) }
+  func add(to polls: inout [pollfd], heldBytesMax: Int) {
+    toServer.add(to: &polls, heldBytesMax: heldBytesMax)
+    toClient.add(to: &polls, heldBytesMax: heldBytesMax)
   }
 
   func close(withReset: Bool) {
@@ -244,6 +271,8 @@ private struct Flow {
   var bytesLeft: Int?
   private var pieces: [(due: ContinuousClock.Instant, bytes: ArraySlice<UInt8>)] = []
   private var hasEnded = false
+  /// The reader takes no more at present.
+  private var isBlocked = false
 
   init(from: Int32, to: Int32) {
     self.from = from
@@ -253,23 +282,20 @@ private struct Flow {
   /// A silent one never ends: nobody is told of anything.
   var isOver: Bool { !isSilent && (bytesLeft == 0 || hasEnded && pieces.isEmpty) }
 
-  var nextDue: ContinuousClock.Instant? {
-    // What is due already waits for its reader, not for a time.
-    pieces.first.flatMap { !isSilent && $0.due > .now ? $0.due : nil }
-  }
+  /// When the first piece that is held back is to be passed on; nil for one that waits for its reader,
+  /// not for a time.
+  var nextDue: ContinuousClock.Instant? { isSilent || isBlocked ? nil : pieces.first?.due }
 
   private var heldBytes: Int { pieces.reduce(0) { $0 + $1.bytes.count } }
 
-  func polls(heldBytesMax: Int) -> [pollfd] {
-    guard !isSilent else { return [] }
-    var polls: [pollfd] = []
+  func add(to polls: inout [pollfd], heldBytesMax: Int) {
+    guard !isSilent else { return }
     if !hasEnded, heldBytes < heldBytesMax {
       polls.append(pollfd(fd: from, events: Int16(POLLIN), revents: 0))
     }
-    if let first = pieces.first, first.due <= .now {
+    if isBlocked {
       polls.append(pollfd(fd: to, events: Int16(POLLOUT), revents: 0))
     }
-    return polls
   }
 
   mutating func take(through buffer: inout [UInt8], due: ContinuousClock.Instant) {
@@ -288,8 +314,9 @@ private struct Flow {
       let count = bytes.withUnsafeBytes {
         send(to, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
       }
+      isBlocked = count < 0 && errno == EAGAIN
       guard count > 0 else {
-        if count < 0, errno != EAGAIN, errno != EINTR { end() }
+        if !isBlocked, errno != EINTR { end() }
         return
       }
       if let left = bytesLeft { bytesLeft = left - count }

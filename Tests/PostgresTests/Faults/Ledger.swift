@@ -42,16 +42,40 @@ final class Ledger: Sendable {
   /// - Returns: how it ended; nil if with an error that no call may end with.
   @discardableResult
   func call(_ kind: Kind, in database: Database, pause: Duration = .zero) async -> Ending? {
+    let seconds = pause / .seconds(1)
+    return await note(kind) { number in
+      switch kind {
+      case .read: return try await database.value("SELECT \(number) FROM pg_sleep(\(seconds))")
+      case .write:
+        return try await database.value(
+          "INSERT INTO ledger SELECT \(number), 0 FROM pg_sleep(\(seconds)) RETURNING number")
+      case .transaction:
+        return try await database.transaction { tx in
+          try await tx.execute("INSERT INTO ledger VALUES (\(number), 1)")
+          return try await tx.value(
+            "INSERT INTO ledger SELECT \(number), 2 FROM pg_sleep(\(seconds)) RETURNING number")
+        }
+      }
+    }
+  }
+
+  /// Makes the call that `body` is, and notes how it ended.
+  ///
+  /// - Parameter body: gets the call's number and answers it.
+  /// - Returns: how it ended; nil if with an error that no call may end with.
+  @discardableResult
+  func note(_ kind: Kind, _ body: (Int) async throws -> Int?) async -> Ending? {
     var call = Call(number: nextNumber(), kind: kind)
-    let number = call.number
     do {
-      let answer = try await Self.answer(to: call, in: database, pause: pause)
-      if answer != number { note("call \(number) got the answer \(String(describing: answer))") }
+      let answer = try await body(call.number)
+      if answer != call.number {
+        note("call \(call.number) got the answer \(String(describing: answer))")
+      }
     } catch {
       do {
         call.ending = try Ending(error)
       } catch {
-        note("call \(number) ended with \(error)")
+        note("call \(call.number) ended with \(error)")
         return nil
       }
     }
@@ -61,35 +85,11 @@ final class Ledger: Sendable {
     return ended.ending
   }
 
-  private static func answer(
-    to call: Call, in database: Database, pause: Duration
-  ) async throws -> Int? {
-    let number = call.number
-    let seconds = pause / .seconds(1)
-    switch call.kind {
-    case .read: return try await database.value("SELECT \(number) FROM pg_sleep(\(seconds))")
-    case .write:
-      return try await database.value(
-        "INSERT INTO ledger SELECT \(number), 0 FROM pg_sleep(\(seconds)) RETURNING number")
-    case .transaction:
-      return try await database.transaction { tx in
-        try await tx.execute("INSERT INTO ledger VALUES (\(number), 1)")
-        return try await tx.value(
-          "INSERT INTO ledger SELECT \(number), 2 FROM pg_sleep(\(seconds)) RETURNING number")
-      }
-    }
-  }
-
-  func nextNumber() -> Int {
+  private func nextNumber() -> Int {
     state.withLock { state in
       state.made += 1
       return state.made
     }
-  }
-
-  /// Notes a call made elsewhere.
-  func add(_ call: Call) {
-    state.withLock { $0.calls.append(call) }
   }
 
   /// Notes something that must not be.
