@@ -15,10 +15,7 @@ package final class PrivatePgBouncer: Sendable {
 
   private static let startedWithin: Duration = .seconds(15)
 
-  /// What the tests need for it; nil when it is there.
-  package static var missing: String? {
-    findProgram() == nil ? "pgbouncer is needed: apt-get install pgbouncer" : nil
-  }
+  package static var isInstalled: Bool { findProgram() != nil }
 
   /// Debian keeps it in a directory that is not on every PATH.
   private static func findProgram() -> String? {
@@ -41,7 +38,7 @@ package final class PrivatePgBouncer: Sendable {
 
   private init(before server: PrivatePostgres, serverConnectionsMax: Int) throws {
     guard let program = Self.findProgram() else {
-      throw Failure(description: Self.missing ?? "pgbouncer has gone")
+      throw Failure(description: "pgbouncer is needed: apt-get install pgbouncer")
     }
     self.program = program
     port = try LoopbackPort.free(1)[0]

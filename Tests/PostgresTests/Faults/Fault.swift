@@ -38,6 +38,8 @@ enum Fault: CaseIterable, CustomTestStringConvertible {
     }
   }
 
+  var needsPgBouncer: Bool { self == .bouncer || self == .bouncerKilled }
+
   /// Whether it leaves every call as it would be without it.
   var isHarmless: Bool { self == .slowNetwork }
 }

@@ -1,4 +1,3 @@
-import Foundation
 import Postgres
 import TestSupport
 import Testing
@@ -6,8 +5,20 @@ import Testing
 @Suite(.serialized) struct FaultTests {
   @Test(
     "callers are told what became of their calls, and the service recovers",
-    .timeLimit(.minutes(5)), arguments: Fault.allCases)
+    .timeLimit(.minutes(5)), arguments: Fault.allCases.filter { !$0.needsPgBouncer })
   func fault(_ fault: Fault) async throws {
+    try await runAll(fault)
+  }
+
+  @Test(
+    "behind PgBouncer in transaction mode it is the same",
+    .enabled(if: PrivatePgBouncer.isInstalled, "pgbouncer is needed: apt-get install pgbouncer"),
+    .timeLimit(.minutes(5)), arguments: Fault.allCases.filter(\.needsPgBouncer))
+  func faultOfPgBouncer(_ fault: Fault) async throws {
+    try await runAll(fault)
+  }
+
+  private func runAll(_ fault: Fault) async throws {
     var outcomes: [FaultRun.Outcome] = []
     for _ in 0..<FaultTable.repetitions { outcomes.append(try await run(fault)) }
     try FaultTable.add(outcomes, of: fault)
@@ -22,11 +33,12 @@ import Testing
       try await Ledger.makeTable(in: database)
     }
     let configure: (inout DatabaseConfiguration) -> Void = { configuration in
+      configuration.preparedStatements = scene.preparedStatements
+      guard !fault.isHarmless else { return }  // a busy machine is no failure
       configuration.connectTimeout = .seconds(2)
       configuration.statementTimeout = .seconds(2)
       configuration.stopGrace = .milliseconds(500)
       configuration.leaseWaitMax = .seconds(2)
-      configuration.preparedStatements = scene.preparedStatements
     }
     let outcome = try await withDatabase(url: scene.url, configure: configure) { database in
       try await FaultRun(database: database)
