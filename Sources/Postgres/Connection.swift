@@ -1,6 +1,7 @@
 import CPostgres
 import DequeModule
 import EventLoops
+import Glibc
 
 /// What a connection tells the lane that uses it; always on the loop's thread.
 protocol ConnectionOwner: AnyObject {
@@ -46,6 +47,9 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   var hasAnsweredAbandoned = false
   private let handle: OpaquePointer
   private var watch: DescriptorWatch?
+  /// The socket once more. libpq closes its own before it says that the connection broke; while another
+  /// process has a copy (a child before its exec), epoll would go on about a watch that is gone.
+  private let socketCopy: Int32
   // These two are touched for each statement; see DescriptorWatch.
   @exclusivity(unchecked) private var queue = Deque<Entry>()
   @exclusivity(unchecked) private var prepared: PreparedStatements
@@ -69,7 +73,9 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     PQenterPipelineMode(handle)
     // The default prints to standard error.
     PQsetNoticeProcessor(handle, { _, _ in }, nil)
-    watch = loop.watch(PQsocket(handle), for: .readable, handler: self)
+    socketCopy = fcntl(PQsocket(handle), F_DUPFD_CLOEXEC, 0)
+    precondition(socketCopy >= 0, "no descriptor left for a database connection: errno \(errno)")
+    watch = loop.watch(socketCopy, for: .readable, handler: self)
   }
 
   /// Nothing is under way, not even a cancellation.
@@ -374,6 +380,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     isClosed = true
     watch?.cancel()
     watch = nil
+    close(socketCopy)
     for result in [answer, uncommitted] { PQclear(result) }
     answer = nil
     uncommitted = nil

@@ -1,5 +1,6 @@
 import CPostgres
 import EventLoops
+import Glibc
 import TestSupport
 import Testing
 
@@ -37,5 +38,37 @@ import Testing
         return
       }
     }
+  }
+
+  @Test("a connection that is lost while a child process has its socket is gone all the same")
+  func socketCopied() async throws {
+    let server = try await PrivatePostgres.shared()
+    let proxy = try FaultProxy(to: server.port)
+    defer { proxy.close() }
+    let url = try await server.makeDatabase(named: "copied")
+    try await withDatabase(url: url.replacing(":\(server.port)/", with: ":\(proxy.port)/")) {
+      database in
+      try await withTaskExecutorPreference(loops.loops[0]) {
+        try await database.ping()
+        let copies = (3..<1024).filter { peerPort(of: $0) == proxy.port }.map { dup($0) }
+        defer { for copy in copies { close(copy) } }
+        #expect(!copies.isEmpty)
+        proxy.reset()
+        #expect(await comesTrue(within: .seconds(30)) { database.statistics.readConnections == 0 })
+        // What is freed now has other contents by the time that the loop hears of the old socket.
+        for _ in 0..<20 { try await database.ping() }
+      }
+    }
+  }
+
+  private func peerPort(of descriptor: Int32) -> UInt16? {
+    var address = sockaddr_in()
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let result = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        getpeername(descriptor, $0, &length)
+      }
+    }
+    return result == 0 ? UInt16(bigEndian: address.sin_port) : nil
   }
 }
