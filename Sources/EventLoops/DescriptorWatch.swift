@@ -26,8 +26,7 @@ package protocol DescriptorHandler: AnyObject {
 }
 
 /// One descriptor's place in a loop's epoll set. Made by `EventLoop.watch`; belongs to that loop's
-/// thread. The descriptor stays the caller's to close: after `cancel`, or by
-/// `cancelAndClose`.
+/// thread. The descriptor stays the caller's to close, after `cancel`.
 package final class DescriptorWatch {
   package let descriptor: Int32
   // Unchecked: what belongs to one thread needs no checks for overlapping accesses, which cost 3 % of a
@@ -55,14 +54,6 @@ package final class DescriptorWatch {
   package func cancel() {
     guard handler != nil else { return }
     handler = nil
-    loop.remove(self, isClosing: false)
-  }
-
-  /// Ends the watch and closes the descriptor, which takes it out of the kernel's set: a system call
-  /// less than `cancel` and `close`. Not after `cancel`, and not where the descriptor has a duplicate.
-  package func cancelAndClose() {
-    guard handler != nil else { return }
-    handler = nil
-    loop.remove(self, isClosing: true)
+    loop.remove(self)
   }
 }

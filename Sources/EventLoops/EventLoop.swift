@@ -168,13 +168,10 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     precondition(result == 0, "epoll_ctl \(operation) on \(watch.descriptor): errno \(errno)")
   }
 
-  func remove(_ watch: DescriptorWatch, isClosing: Bool) {
-    if isClosing {
-      close(watch.descriptor)
-    } else {
-      // Fails if the descriptor is closed already, which removed it as well.
-      _ = epoll_ctl(epoll, EPOLL_CTL_DEL, watch.descriptor, nil)
-    }
+  func remove(_ watch: DescriptorWatch) {
+    // Not left to the descriptor's close: as long as a child that is being started holds a copy of it,
+    // the set would go on about a watch that is gone.
+    _ = epoll_ctl(epoll, EPOLL_CTL_DEL, watch.descriptor, nil)
     cancelled.append(watch)
   }
 

@@ -97,8 +97,9 @@ extension Connection {
     guard phase != .closed else { return }
     phase = .closed
     abandonStream()
-    watch?.cancelAndClose()
+    watch?.cancel()
     watch = nil
+    Glibc.close(descriptor)
     task?.cancel()
     waiter?.resume(returning: nil)
     waiter = nil

@@ -214,7 +214,8 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   private func closeListener() {
     guard let listener else { return }
     while acceptInARow() {}
-    listener.cancelAndClose()
+    listener.cancel()
+    close(listener.descriptor)
     self.listener = nil
     if connections.isEmpty { finishDraining() }
   }
