@@ -23,6 +23,31 @@ enum ByteScan {
     return position
   }
 
+  /// Whether `wanted` stands at `position`, where there are as many bytes: by words that may overlap.
+  @inline(__always)
+  static func isEqual(
+    _ bytes: Span<UInt8>, _ position: Int, _ wanted: UnsafeRawBufferPointer
+  ) -> Bool {
+    func differs<Word: FixedWidthInteger & BitwiseCopyable>(
+      _ type: Word.Type, at offset: Int
+    ) -> Bool {
+      bytes.bytes.unsafeLoadUnaligned(fromByteOffset: position + offset, as: type)
+        != wanted.loadUnaligned(fromByteOffset: offset, as: type)
+    }
+    let count = wanted.count
+    switch count {
+    case 8...:
+      for offset in stride(from: 0, to: count - 8, by: 8) where differs(UInt64.self, at: offset) {
+        return false
+      }
+      return !differs(UInt64.self, at: count - 8)
+    case 4...: return !differs(UInt32.self, at: 0) && !differs(UInt32.self, at: count - 4)
+    case 2...: return !differs(UInt16.self, at: 0) && !differs(UInt16.self, at: count - 2)
+    case 1: return !differs(UInt8.self, at: 0)
+    default: return true
+    }
+  }
+
   @inline(__always)
   private static func isPlain(_ byte: UInt8) -> Bool {
     byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")

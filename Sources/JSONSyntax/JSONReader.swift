@@ -97,18 +97,12 @@ package struct JSONReader: ~Escapable {
 
   /// Whether the present member has that name, which has neither quotes nor escapes.
   package func isAt(_ name: StaticString) -> Bool {
-    guard self.name.count == name.utf8CodeUnitCount else { return isAtDecoded(name) }
-    for offset in 0..<name.utf8CodeUnitCount
-    where bytes[unchecked: self.name.lowerBound + offset] != name.utf8Start[offset] {
-      return isAtDecoded(name)
+    if let decodedName {
+      // By its code points (RFC 8259 section 8.3): `String` also takes the Kelvin sign for a K.
+      return name.withUTF8Buffer { decodedName.utf8.elementsEqual($0) }
     }
-    return true
-  }
-
-  private func isAtDecoded(_ name: StaticString) -> Bool {
-    // By its code points (RFC 8259 section 8.3): `String` also takes the Kelvin sign for a K.
-    guard let decodedName else { return false }
-    return name.withUTF8Buffer { decodedName.utf8.elementsEqual($0) }
+    let wanted = UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+    return self.name.count == wanted.count && ByteScan.isEqual(bytes, self.name.lowerBound, wanted)
   }
 
   /// - Throws: `.malformed` for what is no UTF-8.

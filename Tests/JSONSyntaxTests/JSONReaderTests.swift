@@ -121,6 +121,27 @@ struct JSONReaderTests {
     }
   }
 
+  @Test("a name is known by each of its bytes, however long it is")
+  func everyByteOfAName() throws {
+    let names: [StaticString] = [
+      "", "a", "ab", "abc", "abcd", "abcde", "abcdefg", "abcdefgh", "abcdefghi", "abcdefghijklmnop",
+      "abcdefghijklmnopq",
+    ]
+    for wanted in names {
+      let right = Array("\(wanted)".utf8)
+      for place in -1..<right.count {
+        var name = right
+        if place >= 0 { name[place] = UInt8(ascii: "X") }
+        let text = Array("{\"".utf8) + name + Array("\":1}".utf8)
+        var json = JSONReader(text.span)
+        try json.beginObject()
+        #expect(try json.nextMember())
+        let known = names.filter { json.isAt($0) }.map { "\($0)" }
+        #expect(known == (place < 0 ? ["\(wanted)"] : []))
+      }
+    }
+  }
+
   @Test("a name that is no UTF-8 is refused")
   func names() {
     let bytes = Array(#"{""#.utf8) + [0xFF] + Array(#"":1}"#.utf8)
