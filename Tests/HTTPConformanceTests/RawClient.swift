@@ -9,6 +9,8 @@ final class RawClient {
     case reset
   }
 
+  /// Seconds since 1970 when the connection began: no answer on it is older.
+  let opened = time(nil)
   private let socket: LoopbackSocket
   private var received: [UInt8] = []
   private(set) var end: End?

@@ -28,14 +28,14 @@ struct ReceivedAnswer {
     }
     let lengths = Self.values("Content-Length", fields)
     body = toHead ? [] : try client.body(lengths.first.flatMap { Int($0) } ?? 0)
-    try check(toHead: toHead)
+    try check(toHead: toHead, since: client.opened)
   }
 
   subscript(_ name: String) -> String? { Self.values(name, fields).first }
 
   /// What holds for every answer: one Date of now, one framing or none, a type if there is content,
   /// no field twice.
-  private func check(toHead: Bool) throws {
+  private func check(toHead: Bool, since opened: time_t) throws {
     let names = fields.map { $0.name.lowercased() }
     guard Set(names).count == names.count else { throw Mismatch("a field twice: \(names)") }
     guard self["Transfer-Encoding"] == nil else { throw Mismatch("an answer in chunks") }
@@ -43,7 +43,7 @@ struct ReceivedAnswer {
       guard fields.isEmpty else { throw Mismatch("fields of 100: \(names)") }
       return
     }
-    guard let date = self["Date"], Self.isOfNow(date) else {
+    guard let date = self["Date"], Self.isOfNow(date, since: opened) else {
       throw Mismatch("Date \(self["Date"] ?? "is missing")")
     }
     let length = self["Content-Length"]
@@ -63,10 +63,11 @@ struct ReceivedAnswer {
     fields.filter { $0.name.lowercased() == name.lowercased() }.map(\.value)
   }
 
-  /// Whether the text is the IMF-fixdate of one of the last few seconds.
-  private static func isOfNow(_ date: String) -> Bool {
-    (-5...1).contains { offset in
-      var instant = time(nil) + offset
+  /// Whether the text is the IMF-fixdate of a time since the connection began, or of a few seconds
+  /// before. (A busy machine may look at an answer late.)
+  private static func isOfNow(_ date: String, since opened: time_t) -> Bool {
+    (opened - 5...time(nil) + 1).contains { second in
+      var instant = second
       var parts = tm()
       gmtime_r(&instant, &parts)
       var buffer = [CChar](repeating: 0, count: 64)
