@@ -1,18 +1,24 @@
 /// Strings (RFC 8259 section 7), in UTF-8 and nothing else.
 extension JSONReader {
   package mutating func text() throws(JSONParseError) -> String {
-    guard nextKind == .text else { throw .unexpected(offset: position) }
+    skipSpace()
+    guard next == UInt8(ascii: "\"") else { throw .unexpected(offset: position) }
     let start = position + 1
-    guard skipPlainText() else { return try escapedText(from: start) }
-    return try validated(bytes.extracting(start..<position - 1))
+    let plain = skipPlainText()
+    guard plain.isClosed else { return try escapedText(from: start) }
+    let text = bytes.extracting(start..<position - 1)
+    return plain.isASCII
+      ? String(copying: UTF8Span(unchecked: text, isKnownASCII: true)) : try validated(text)
   }
 
   /// Goes behind a string that has no escape.
   ///
-  /// - Returns: false at anything but the closing quote.
-  mutating func skipPlainText() -> Bool {
-    position = ByteScan.endOfPlainText(bytes, from: position + 1)
-    return take(UInt8(ascii: "\""))
+  /// - Returns: whether the closing quote was next, and whether all before it is surely ASCII.
+  @inline(__always)
+  mutating func skipPlainText() -> (isClosed: Bool, isASCII: Bool) {
+    let plain = ByteScan.endOfPlainText(bytes, from: position + 1)
+    position = plain.end
+    return (take(UInt8(ascii: "\"")), plain.isASCII)
   }
 
   /// The slow way: a string that has an escape, from its first byte behind the quote.

@@ -74,10 +74,10 @@ package struct JSONReader: ~Escapable {
     guard try goOn(until: UInt8(ascii: "}")) else { return false }
     guard next == UInt8(ascii: "\"") else { throw malformed }
     let start = position + 1
-    if skipPlainText() {
+    if skipPlainText().isClosed {
       name = start..<position - 1
       // Bytes of a name that is known are right; an unknown one is validated by whoever asks for it.
-      decodedName = nil
+      if decodedName != nil { decodedName = nil }
     } else {
       name = 0..<0
       decodedName = try escapedText(from: start)
@@ -97,12 +97,12 @@ package struct JSONReader: ~Escapable {
 
   /// Whether the present member has that name, which has neither quotes nor escapes.
   package func isAt(_ name: StaticString) -> Bool {
-    if let decodedName {
-      // By its code points (RFC 8259 section 8.3): `String` also takes the Kelvin sign for a K.
-      return name.withUTF8Buffer { decodedName.utf8.elementsEqual($0) }
-    }
     let wanted = UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
-    return self.name.count == wanted.count && ByteScan.isEqual(bytes, self.name.lowerBound, wanted)
+    if self.name.count == wanted.count {
+      return ByteScan.isEqual(bytes, self.name.lowerBound, wanted)
+    }
+    // By its code points (RFC 8259 section 8.3): `String` also takes the Kelvin sign for a K.
+    return decodedName.map { $0.utf8.elementsEqual(wanted) } ?? false
   }
 
   /// - Throws: `.malformed` for what is no UTF-8.
@@ -144,6 +144,8 @@ package struct JSONReader: ~Escapable {
 
   /// - Throws: `.unexpected` for another number than a whole one within `Int`.
   package mutating func integer() throws(JSONParseError) -> Int {
+    skipSpace()
+    if let short = shortInteger() { return short }
     let digits = try numberBytes()
     var value = 0
     let isNegative = bytes[digits.lowerBound] == UInt8(ascii: "-")
@@ -160,6 +162,27 @@ package struct JSONReader: ~Escapable {
       value = sum
     }
     return value
+  }
+
+  /// Up to 18 digits and nothing else, as nearly all are; nil reads nothing.
+  private mutating func shortInteger() -> Int? {
+    var end = position
+    var value = 0
+    while end < bytes.count, case let digit = Int(bytes[unchecked: end]) &- 0x30, digit >= 0,
+      digit < 10
+    {
+      value = value &* 10 &+ digit
+      end &+= 1
+    }
+    let count = end &- position
+    guard count > 0, count <= 18, end < bytes.count else { return nil }
+    if count > 1, bytes[unchecked: position] == UInt8(ascii: "0") { return nil }
+    switch bytes[unchecked: end] {
+    case UInt8(ascii: ","), UInt8(ascii: "}"), UInt8(ascii: "]"):
+      position = end
+      return value
+    default: return nil
+    }
   }
 
   /// A number by its own text.
@@ -243,6 +266,7 @@ package struct JSONReader: ~Escapable {
   }
 
   /// Past the comma to the next element or member, or past the closing bracket.
+  @inline(__always)
   private mutating func goOn(until bracket: UInt8) throws(JSONParseError) -> Bool {
     skipSpace()
     if take(bracket) {

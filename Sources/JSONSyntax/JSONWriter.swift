@@ -83,7 +83,7 @@ package struct JSONWriter: ~Copyable {
   /// - Parameter utf8: valid UTF-8, such as a database's text.
   package mutating func text(_ utf8: Span<UInt8>) {
     separate()
-    utf8.withUnsafeBufferPointer { quote($0) }
+    utf8.withUnsafeBytes { quote($0) }
     needsComma = true
   }
 
@@ -161,23 +161,28 @@ package struct JSONWriter: ~Copyable {
 
   /// RFC 8259 section 7: the quote, the backslash and control characters are escaped, all else is
   /// copied as UTF-8.
-  private mutating func quote(_ utf8: UnsafeBufferPointer<UInt8>) {
-    append(UInt8(ascii: "\""))
+  private mutating func quote(_ text: UnsafeRawBufferPointer) {
+    let wordAndQuotes = 10  // whole words are copied
+    reserve(text.count + wordAndQuotes)
+    base[count] = UInt8(ascii: "\"")
+    count += 1
     var start = 0
     while true {
-      let end = ByteScan.endOfPlainText(utf8.span, from: start)
-      append(UnsafeBufferPointer(rebasing: utf8[start..<end]))
-      guard end < utf8.count else { break }
-      escape(utf8[end])
+      let end = ByteScan.copyPlainText(text, from: start, to: base + count)
+      count &+= end &- start
+      if end == text.count { break }
+      escape(text[end])
       start = end + 1
+      reserve(text.count - start + wordAndQuotes)
     }
-    append(UInt8(ascii: "\""))
+    base[count] = UInt8(ascii: "\"")
+    count += 1
   }
 
   @inline(__always)
   private mutating func quote(_ text: String) {
     var text = text
-    text.withUTF8 { quote($0) }
+    text.withUTF8 { quote(UnsafeRawBufferPointer($0)) }
   }
 
   private mutating func escape(_ byte: UInt8) {

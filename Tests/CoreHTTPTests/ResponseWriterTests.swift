@@ -11,7 +11,7 @@ import Testing
     let output = OutputBuffer()
     let writer = ResponseWriter()
     writer.write(response, persistence, withoutBody: withoutBody, to: output)
-    return String(decoding: output.bytes, as: UTF8.self)
+    return String(decoding: output.fresh, as: UTF8.self)
       .replacing(String(decoding: writer.date.line, as: UTF8.self), with: "Date\r\n")
   }
 
@@ -85,7 +85,7 @@ import Testing
   func decimals(_ number: Int) {
     let output = OutputBuffer()
     output.append(decimal: number)
-    #expect(String(decoding: output.bytes, as: UTF8.self) == "\(number)")
+    #expect(String(decoding: output.fresh, as: UTF8.self) == "\(number)")
   }
 
   @Test("the buffer grows with what it is given and is empty after")
@@ -94,10 +94,27 @@ import Testing
     let piece = [UInt8](repeating: 7, count: 300_000)
     for _ in 0..<5 { output.append(piece) }
     #expect(output.count == 1_500_000)
-    #expect(output.bytes.allSatisfy { $0 == 7 })
-    output.removeAll()
+    #expect(output.fresh.allSatisfy { $0 == 7 })
+    output.removeFresh()
     #expect(output.count == 0)
     output.append(piece)
     #expect(output.count == 300_000)
+  }
+
+  @Test("what is kept stays in its place until it is removed, and fresh bytes move up then")
+  func keeping() {
+    let output = OutputBuffer()
+    output.append("first")
+    let first = output.keepFresh()
+    output.append("dropped")
+    output.removeFresh()
+    output.append("second")
+    let second = output.keepFresh()
+    output.append("third")
+    #expect(String(decoding: output.bytes(first), as: UTF8.self) == "first")
+    #expect(String(decoding: output.bytes(second), as: UTF8.self) == "second")
+    output.removeKept()
+    #expect(String(decoding: output.fresh, as: UTF8.self) == "third")
+    #expect(output.count == 5)
   }
 }

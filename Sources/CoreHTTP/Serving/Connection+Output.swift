@@ -1,26 +1,35 @@
 import EventLoops
 import Glibc
 
-/// Sending. Answers gather in the loop's buffer and leave it before another connection's turn: to the
-/// socket, or what that does not take to `unsent`.
+/// Sending. Answers gather in the loop's buffer and leave it before the loop waits: to the socket, or what
+/// that does not take to `unsent`.
 extension Connection {
-  /// Sends what has gathered; ends the connection if that was its last answer.
+  /// Posts what has gathered; ends the connection if that was its last answer.
   func flush() {
-    guard phase != .closed else { return server.output.removeAll() }
-    if phase == .answering, isFlushScheduled, server.output.count == 0 { return }
-    if unsent.isEmpty {
-      let bytes = server.output.bytes
-      let sent = bytes.isEmpty ? 0 : send(bytes)
-      if phase != .closed, sent < bytes.count {
-        unsent.append(UnsafeBufferPointer(rebasing: bytes[sent...]))
-        block()
-      }
-      server.output.removeAll()
-    } else {
+    guard phase != .closed else { return server.output.removeFresh() }
+    if !unsent.isEmpty {
+      if phase == .answering, isFlushScheduled, server.output.fresh.isEmpty { return }
       keepOutput()
       if !isBlocked { return sendUnsent() }
+    } else if !server.output.fresh.isEmpty {
+      postedCount += 1
+      server.post(self)
     }
     if phase == .ending, !isBlocked { finishOutput() }
+  }
+
+  /// The loop sends what was posted once.
+  func sendPosted(_ bytes: UnsafeBufferPointer<UInt8>) {
+    postedCount -= 1
+    guard phase != .closed else { return }
+    let sent = unsent.isEmpty ? send(bytes) : 0
+    guard phase != .closed else { return }
+    if sent < bytes.count {
+      unsent.append(UnsafeBufferPointer(rebasing: bytes[sent...]))
+      block()
+    } else if phase == .ending, postedCount == 0 {
+      finishOutput()
+    }
   }
 
   /// Sends what has gathered when the loop has done everything else of this turn.
@@ -36,8 +45,9 @@ extension Connection {
 
   /// Moves what has gathered out of the loop's buffer.
   private func keepOutput() {
-    unsent.append(server.output.bytes)
-    server.output.removeAll()
+    if postedCount > 0 { server.sendPosted() }
+    unsent.append(server.output.fresh)
+    server.output.removeFresh()
   }
 
   /// Sends what waits; to be called when the socket may take it.
@@ -85,6 +95,7 @@ extension Connection {
   /// Everything is sent and nothing more will be: closes, at once if nothing of the client's can be
   /// lost by it.
   func finishOutput() {
+    if postedCount > 0 { return enter(.ending) }
     guard !peerEnded, mustLinger || !pending.isEmpty else { return close() }
     pending.removeAll()
     shutdown(descriptor, Int32(SHUT_WR))

@@ -64,6 +64,8 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   var isBlocked = false
   var writeStart: UInt32 = 0
   var isFlushScheduled = false
+  /// How often it has answers among those that the loop sends before it waits.
+  var postedCount = 0
   /// After the last answer, bytes of the client may still be under way.
   var mustLinger = false
 
@@ -75,8 +77,12 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     parser = RequestParser(limits: server.limits, peer: peer)
   }
 
+  /// Its first request is most often here already (see `Listener`), and many a connection ends with the
+  /// answer to it: that one never takes a place in the epoll set.
   func open() {
-    watch = server.loop.watch(descriptor, for: .readable, handler: self)
+    receive()
+    guard phase != .closed else { return }
+    watch = server.loop.watch(descriptor, for: interest, handler: self)
   }
 
   func enter(_ phase: Phase) {
@@ -176,7 +182,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
         if phase == .ending, offset < input.count { mustLinger = true }
       case .refused(let refusal): refuse(refusal, request: nil)
       }
-      if server.output.count > server.limits.unsentBytesMax { flush() }
+      if server.output.fresh.count > server.limits.unsentBytesMax { flush() }
     }
     flush()
     return offset
@@ -205,15 +211,13 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   }
 
   func updateInterest() {
-    guard let watch else { return }
+    watch?.want(interest)
+  }
+
+  private var interest: Readiness {
+    if isBlocked { return .writable }
     let isFull = pending.count >= server.limits.readAheadBytesMax && phase == .answering
-    if isBlocked {
-      watch.want(.writable)
-    } else if peerEnded || isFull {
-      watch.want(Readiness(rawValue: 0))
-    } else {
-      watch.want(.readable)
-    }
+    return peerEnded || isFull ? [] : .readable
   }
 
   // MARK: Time
@@ -252,7 +256,9 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   }
 
   /// Between two requests, with nothing left to send.
-  private var isAtRest: Bool { phase == .idle && pending.isEmpty && unsent.isEmpty }
+  private var isAtRest: Bool {
+    phase == .idle && pending.isEmpty && unsent.isEmpty && postedCount == 0
+  }
 
   /// The server drains: a connection between two requests ends now, and so does a stream without an
   /// end of its own.

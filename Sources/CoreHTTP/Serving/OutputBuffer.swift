@@ -1,23 +1,52 @@
 import Glibc
 
-/// Bytes on their way to a socket. One for each loop, reused for every answer; grows to the largest
+/// Bytes on their way to sockets. One for each loop, reused for every answer; grows to the largest
 /// answer and shrinks back.
+///
+/// The present connection's bytes are the fresh ones; before them stand those of connections that have
+/// had their turn.
 final class OutputBuffer {
   private static let usualCapacity = 64 * 1024
 
   private var base = UnsafeMutablePointer<UInt8>.allocate(capacity: usualCapacity)
   private var capacity = usualCapacity
   private(set) var count = 0
+  private var freshStart = 0
 
   deinit {
     base.deallocate()
   }
 
-  var bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: base, count: count) }
+  var fresh: UnsafeBufferPointer<UInt8> { bytes(freshStart..<count) }
 
-  func removeAll() {
-    count = 0
-    if capacity > 16 * Self.usualCapacity {
+  func bytes(_ range: Range<Int>) -> UnsafeBufferPointer<UInt8> {
+    UnsafeBufferPointer(start: base + range.lowerBound, count: range.count)
+  }
+
+  /// Leaves the fresh bytes where they are, to be sent later.
+  ///
+  /// - Returns: where that is.
+  func keepFresh() -> Range<Int> {
+    defer { freshStart = count }
+    return freshStart..<count
+  }
+
+  func removeFresh() {
+    count = freshStart
+    shrinkIfEmpty()
+  }
+
+  /// Removes all but the fresh bytes.
+  func removeKept() {
+    let rest = count - freshStart
+    base.update(from: base + freshStart, count: rest)
+    count = rest
+    freshStart = 0
+    shrinkIfEmpty()
+  }
+
+  private func shrinkIfEmpty() {
+    if count == 0, capacity > 16 * Self.usualCapacity {
       base.deallocate()
       base = .allocate(capacity: Self.usualCapacity)
       capacity = Self.usualCapacity

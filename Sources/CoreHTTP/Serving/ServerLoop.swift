@@ -13,6 +13,8 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   private static let inputBytes = 64 * 1024
   /// Connections accepted in a row, so that those there are get their turn.
   private static let acceptsInARowMax = 64
+  /// Answers that wait for one another in a turn.
+  private static let postedBytesMax = 64 * 1024
   /// A draining server waits as long for the client's part of a handshake, a round trip on the network.
   private static let handshakeTimeMax: Duration = .milliseconds(50)
   /// So many connections may have taken memory that is worth giving back.
@@ -25,7 +27,7 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   let limits: HTTPLimits
   /// Each connection reads into it and leaves nothing behind.
   let input = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: inputBytes)
-  /// Each connection's answers are gathered in it and leave nothing behind.
+  /// Each connection's answers are gathered in it.
   let output = OutputBuffer()
   let writer = ResponseWriter()
   /// Looks taken at the connections: the clock of their timeouts.
@@ -33,6 +35,9 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   private(set) var isDraining = false
   /// Bodies being streamed.
   var streams = 0
+
+  /// Whose answers wait in `output` for the end of the turn, and where.
+  @exclusivity(unchecked) private var posted: [(connection: Connection, bytes: Range<Int>)] = []
 
   private let census: ConnectionCensus
   @exclusivity(unchecked) private var connections: [Connection] = []  // see Connection.parser
@@ -140,6 +145,24 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
     if connections.isEmpty, isDraining, listener == nil { finishDraining() }
   }
 
+  // MARK: Sending
+
+  /// Sends the connection's fresh output before the loop waits, together with that of others: then the
+  /// processor's caches hold the code of a request for one after the other, and that of the kernel's
+  /// sending afterwards. Answers of more than `Self.postedBytesMax` do not wait.
+  func post(_ connection: Connection) {
+    if posted.isEmpty { loop.beforeWaiting { self.sendPosted() } }
+    posted.append((connection, output.keepFresh()))
+    if output.count > Self.postedBytesMax { sendPosted() }
+  }
+
+  /// Sends what was posted.
+  func sendPosted() {
+    for (connection, bytes) in posted { connection.sendPosted(output.bytes(bytes)) }
+    posted.removeAll(keepingCapacity: true)
+    output.removeKept()
+  }
+
   // MARK: Time
 
   private func scheduleSweep() {
@@ -180,8 +203,11 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   }
 
   private func beginDraining(within limit: Duration, _ done: @escaping () -> Void) {
-    stopAccepting(within: limit)
-    isDraining = true
+    sendPosted()
+    if !isDraining {
+      isDraining = true
+      stopAccepting(within: limit)
+    }
     for connection in connections { connection.beginDraining() }
     let earlier = drained
     drained = {
@@ -190,6 +216,7 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
     }
     if connections.isEmpty, listener == nil { return finishDraining() }
     drainTimer = loop.schedule(after: limit) {
+      self.sendPosted()
       for connection in self.connections { connection.close() }
     }
   }
@@ -205,7 +232,7 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   /// Closing the listener resets those that wait for their accept, or are about to: so it first takes
   /// no new ones, and is closed when the last handshake under way must have ended.
   private func stopAccepting(within limit: Duration) {
-    guard let listener, !isDraining else { return }
+    guard let listener else { return }
     cepoll_refuse_handshakes(listener.descriptor)
     while acceptInARow() {}
     loop.schedule(after: min(limit, Self.handshakeTimeMax)) { self.closeListener() }
