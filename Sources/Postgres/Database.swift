@@ -53,6 +53,13 @@ package final class Database: SQLRunner {
 
   private var preferred: LoopConnections { connections[group.preferred.index] }
 
+  /// A lookup whose calls are batched on each of the database's loops.
+  package func batchedLookup<Key, Value>(
+    _ load: @escaping BatchedLookup<Key, Value>.Load
+  ) -> BatchedLookup<Key, Value> {
+    BatchedLookup(on: group, load: load)
+  }
+
   // MARK: Transactions
 
   /// Runs `body` in a transaction on a connection of its own: commits when it returns, rolls back when

@@ -20,7 +20,7 @@ package struct ProductApplication: ShopService {
     let database = context.database
     let outbox = context.outbox
     ProductRoutes(
-      catalogue: CatalogueRepository(runner: database),
+      catalogue: CatalogueRepository(database: database),
       service: ProductService(store: ProductRepository(runner: database, outbox: outbox)),
       within: {
         ProductService(store: ProductRepository(runner: $0.transaction, outbox: outbox))

@@ -6,7 +6,31 @@ import SharedKernel
 /// The catalogue as it is answered: rows become JSON with nothing in between. A product's members are those
 /// of `ProductView`, byte for byte; a property test holds the two together.
 struct CatalogueRepository: Catalogue {
-  let runner: any SQLRunner
+  private let database: Database
+  private let entries: BatchedLookup<EntryKey, CatalogueEntry>
+
+  /// Who looks at what.
+  private struct View: Hashable {
+    let currency: Currency
+    let hiddenToo: Bool
+  }
+  private struct EntryKey: Hashable {
+    let id: Int
+    let view: View
+  }
+
+  init(database: Database) {
+    self.database = database
+    entries = database.batchedLookup { keys in
+      var found: [EntryKey: CatalogueEntry] = [:]
+      for (view, keys) in Dictionary(grouping: keys, by: \.view) {
+        for (id, entry) in try await Self.entries(keys.map(\.id), view, in: database) {
+          found[EntryKey(id: id, view: view)] = entry
+        }
+      }
+      return found
+    }
+  }
 
   /// What `JSONWriter.product` reads, of products as `p`.
   private static func columns(_ currency: Currency) -> SQL {
@@ -23,7 +47,7 @@ struct CatalogueRepository: Catalogue {
     var rows = 0
     var last = 0
     json.beginArray()
-    _ = try await runner.query(
+    _ = try await database.query(
       """
       SELECT \(Self.columns(query.currency)) FROM products p
       WHERE \(query.condition) AND p.id > \(query.afterID)
@@ -43,40 +67,57 @@ struct CatalogueRepository: Catalogue {
   }
 
   private func count(_ query: ProductQuery) async throws -> Int {
-    try await runner.value("SELECT count(*) FROM products p WHERE \(query.condition)") ?? 0
+    try await database.value("SELECT count(*) FROM products p WHERE \(query.condition)") ?? 0
   }
 
   func product(_ id: Int, currency: Currency, hiddenToo: Bool) async throws -> CatalogueEntry? {
+    try await entries.value(
+      for: EntryKey(id: id, view: View(currency: currency, hiddenToo: hiddenToo)))
+  }
+
+  private static func entries(
+    _ ids: [Int], _ view: View, in database: Database
+  ) async throws -> [Int: CatalogueEntry] {
+    var entries: [Int: CatalogueEntry] = [:]
     var json = JSONWriter(capacity: 1024)
-    var version: Int?
-    var stock = 0
-    let hidden: SQL = hiddenToo ? "true" : "p.status = 'active'"
+    var open: (id: Int, version: Int, stock: Int)?
+    func close() {
+      guard let product = open else { return }
+      json.endArray()
+      json.endObject()
+      entries[product.id] = CatalogueEntry(
+        json: json.bytes, version: product.version, stockVersion: product.stock)
+      json.removeAll()
+    }
+    let hidden: SQL = view.hiddenToo ? "true" : "p.status = 'active'"
     // One statement, and so one moment: the tag is never newer than what it stands for.
-    _ = try await runner.query(
+    _ = try await database.query(
       """
-      SELECT \(Self.columns(currency)), v.id, v.sku, v.name, v.options, price.amount,
+      SELECT \(columns(view.currency)), v.id, v.sku, v.name, v.options, price.amount,
         s.on_hand - s.reserved, v.status, v.version, s.version
       FROM products p
       LEFT JOIN (variants v JOIN stock s ON s.variant_id = v.id)
         ON v.product_id = p.id AND v.status = 'active'
       LEFT JOIN variant_prices price
-        ON price.variant_id = v.id AND price.currency = \(currency.code)
-      WHERE p.id = \(id) AND \(hidden) ORDER BY v.id
+        ON price.variant_id = v.id AND price.currency = \(view.currency.code)
+      WHERE p.id = ANY(\(ids)) AND \(hidden) ORDER BY p.id, v.id
       """
     ) { row in
-      if version == nil {
-        version = try json.product(&row, currency).version
+      let id: Int = try row.value(at: 0)
+      if id == open?.id {
+        row.skip(columnCount)
+      } else {
+        close()
+        open = (id, try json.product(&row, view.currency).version, 0)
         json.member("variants")
         json.beginArray()
-      } else {
-        row.skip(Self.columnCount)
       }
-      if let id: Int = try row.next() { stock += try json.variant(&row, id, currency) }
+      if let variant: Int = try row.next() {
+        open?.stock += try json.variant(&row, variant, view.currency)
+      }
     }
-    guard let version else { return nil }
-    json.endArray()
-    json.endObject()
-    return CatalogueEntry(json: json.bytes, version: version, stockVersion: stock)
+    close()
+    return entries
   }
 
   /// Of `columns`.

@@ -13,6 +13,7 @@ struct ProductRoutes: Sendable {
 
   private static let listParameters: Set<String> =
     pageParameters.union(["q", "category", "ids", "slug", "currency", "status"])
+  private static let showParameters: Set<String> = ["currency"]
 
   func add(to routes: inout Routes) {
     routes.get("/products", access: .optional) { try await list($0) }
@@ -42,7 +43,7 @@ struct ProductRoutes: Sendable {
   }
 
   private func show(_ call: Call) async throws -> HTTPResponse {
-    let currency = try currency(call.query(["currency"])) ?? .usd
+    let currency = try currency(call.query(Self.showParameters)) ?? .usd
     guard
       let product = try await catalogue.product(
         call.parameter("id"), currency: currency, hiddenToo: call.caller.isStaff)

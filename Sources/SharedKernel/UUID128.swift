@@ -12,10 +12,10 @@ package struct UUID128: Hashable, Comparable, Sendable {
   /// A new version 7 UUID: 48 bits of Unix milliseconds, 74 random bits.
   package static func v7(at time: Timestamp = .now()) -> UUID128 {
     let milliseconds = UInt64(max(0, time.microseconds / 1000)) & 0xFFFF_FFFF_FFFF
-    let random = UInt64.random(in: 0...UInt64.max)
+    var random = BufferedRandom()
     return UUID128(
-      high: milliseconds << 16 | 0x7000 | (random & 0x0FFF),
-      low: 0x8000_0000_0000_0000 | (UInt64.random(in: 0...UInt64.max) >> 2))
+      high: milliseconds << 16 | 0x7000 | (random.next() & 0x0FFF),
+      low: 0x8000_0000_0000_0000 | (random.next() >> 2))
   }
 
   package static func < (left: UUID128, right: UUID128) -> Bool {

@@ -12,6 +12,11 @@ struct AnswerCompression {
 
   private let compressors = GzipCompressors()
 
+  /// Whether `apply` may have anything to do: what most answers are asked before they wait for it.
+  static func concerns(_ response: HTTPResponse) -> Bool {
+    response.body.count >= bodyBytesMin || response.status == .notModified
+  }
+
   func apply(to response: inout HTTPResponse, for request: HTTPRequest) async {
     guard response.status != .notModified else { return nameForm(of: &response, request) }
     guard Self.mayCompress(response) else { return }
@@ -51,6 +56,7 @@ struct AnswerCompression {
 
   /// JSON and other text shrinks; pictures and archives are compressed already.
   private static func isText(_ type: String) -> Bool {
+    if type == "application/json" { return true }
     let type = type.prefix { $0 != ";" }.trimmed.lowercased()
     return type.hasPrefix("text/") || type.hasSuffix("+json") || type.hasSuffix("+xml")
       || ["application/json", "application/yaml", "application/xml"].contains(type)

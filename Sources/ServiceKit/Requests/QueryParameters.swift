@@ -6,6 +6,10 @@ package struct QueryParameters: Sendable {
   private let values: [String: String]
 
   init(_ request: HTTPRequest, known: Set<String>) throws {
+    guard request.query != nil else {
+      values = [:]
+      return
+    }
     let items: [(name: String, value: String)]
     do {
       items = try request.queryItems

@@ -89,7 +89,9 @@ package final class RequestKit: Sendable {
     // Whatever became of it, a client that sent no key repeats its request safely with this one.
     if let madeKey { response.fields[.idempotencyKey] = madeKey }
     if response.fields[.cacheControl] == nil { response.fields[.cacheControl] = "no-store" }
-    await compression.apply(to: &response, for: request)
+    if AnswerCompression.concerns(response) {
+      await compression.apply(to: &response, for: request)
+    }
     if let body = response.stream {
       // Made when this function has returned. It belongs to the request, but not to its deadline: a
       // stream lives as long as its client takes it.

@@ -1,0 +1,112 @@
+package import EventLoops
+
+/// Looks things up for several callers at once: what is asked for in one turn of an event loop becomes one
+/// call of `load` (the pattern of Facebook's DataLoader). Nobody waits for further callers to come.
+///
+/// A call of `load` belongs to no caller: it has neither their deadline nor their request's ids.
+package final class BatchedLookup<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+  /// Finds values for keys, each given once; what is not among them does not exist.
+  package typealias Load = @Sendable (_ keys: [Key]) async throws -> [Key: Value]
+
+  private let group: EventLoopGroup
+  private let gatherings: [Gathering<Key, Value>]
+
+  /// - Parameter keysMax: more than that in one turn become a further call.
+  package init(on group: EventLoopGroup, keysMax: Int = 256, load: @escaping Load) {
+    self.group = group
+    gatherings = group.loops.map { Gathering(loop: $0, keysMax: keysMax, load: load) }
+  }
+
+  /// - Throws: what `load` throws; `CancellationError` as soon as the task is cancelled.
+  package func value(for key: Key) async throws -> Value? {
+    try Task.checkCancellation()
+    let loop = group.preferred
+    let gathering = gatherings[loop.index]
+    let waiter = Waiter<Value>()
+    await withTaskCancellationHandler {
+      await withUnsafeContinuation { continuation in
+        loop.execute {
+          if waiter.begin(continuation) { gathering.add(waiter, for: key) }
+        }
+      }
+    } onCancel: {
+      loop.execute { waiter.end(.failure(CancellationError())) }
+    }
+    return try waiter.result.get()
+  }
+}
+
+/// The keys asked for on one loop since the last call, and who asked.
+private final class Gathering<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendable {
+  // @unchecked: touched on its loop's thread alone.
+
+  private let loop: EventLoop
+  private let keysMax: Int
+  private let load: BatchedLookup<Key, Value>.Load
+  private var waiters: [Key: [Waiter<Value>]] = [:]
+
+  init(loop: EventLoop, keysMax: Int, load: @escaping BatchedLookup<Key, Value>.Load) {
+    self.loop = loop
+    self.keysMax = keysMax
+    self.load = load
+  }
+
+  func add(_ waiter: Waiter<Value>, for key: Key) {
+    let isFirst = waiters.isEmpty
+    waiters[key, default: []].append(waiter)
+    if waiters.count == keysMax {
+      start()
+    } else if isFirst {
+      // It comes behind every task that is ready now, and so behind whoever may ask in this turn.
+      Task.detached(executorPreference: loop) { await self.run(self.take()) }
+    }
+  }
+
+  private func start() {
+    let taken = take()
+    Task.detached(executorPreference: loop) { await self.run(taken) }
+  }
+
+  private func take() -> [Key: [Waiter<Value>]] {
+    defer { waiters = [:] }
+    return waiters
+  }
+
+  private func run(_ waiters: [Key: [Waiter<Value>]]) async {
+    guard !waiters.isEmpty else { return }
+    do {
+      let values = try await load(Array(waiters.keys))
+      for (key, waiting) in waiters {
+        for waiter in waiting { waiter.end(.success(values[key])) }
+      }
+    } catch {
+      for waiter in waiters.values.joined() { waiter.end(.failure(error)) }
+    }
+  }
+}
+
+/// One caller. Belongs to its loop's thread until it has ended, then to the caller.
+private final class Waiter<Value: Sendable>: @unchecked Sendable {
+  private(set) var result: Result<Value?, any Error> = .success(nil)
+  private var isEnded = false
+  private var continuation: UnsafeContinuation<Void, Never>?
+
+  /// - Returns: whether there is still anything to wait for.
+  func begin(_ continuation: UnsafeContinuation<Void, Never>) -> Bool {
+    if isEnded {
+      continuation.resume()
+      return false
+    }
+    self.continuation = continuation
+    return true
+  }
+
+  /// A second call does nothing: the value of a caller that was cancelled comes too late.
+  func end(_ result: Result<Value?, any Error>) {
+    guard !isEnded else { return }
+    isEnded = true
+    self.result = result
+    continuation?.resume()
+    continuation = nil
+  }
+}
