@@ -89,6 +89,8 @@ struct CatalogueRepository: Catalogue {
         json: json.bytes, version: product.version, stockVersion: product.stock)
       json.removeAll()
     }
+    // PostgreSQL plans for arrays of ten, and keeps that plan only if those that come are no shorter.
+    let padding = Array(repeating: ids[0], count: max(0, 10 - ids.count))
     let hidden: SQL = view.hiddenToo ? "true" : "p.status = 'active'"
     // One statement, and so one moment: the tag is never newer than what it stands for.
     _ = try await database.query(
@@ -100,7 +102,7 @@ struct CatalogueRepository: Catalogue {
         ON v.product_id = p.id AND v.status = 'active'
       LEFT JOIN variant_prices price
         ON price.variant_id = v.id AND price.currency = \(view.currency.code)
-      WHERE p.id = ANY(\(ids)) AND \(hidden) ORDER BY p.id, v.id
+      WHERE p.id = ANY(\(ids + padding)) AND \(hidden) ORDER BY p.id, v.id
       """
     ) { row in
       let id: Int = try row.value(at: 0)
