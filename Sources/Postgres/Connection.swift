@@ -43,6 +43,10 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   var tenant: (any Tenant)?
   /// Until when this connection may take to become clean after its tenant left; kept by `WriteLane`.
   var tidyDeadline: MonotonicTime?
+  /// When another is to take its place; set by who opened it.
+  var replaceAt = MonotonicTime(nanoseconds: .max)
+  /// Another has taken its place: it gets no new work, and is closed when it has none. Kept by the lanes.
+  var isReplaced = false
   /// A statement that nobody waited for any more was answered since its tenant moved in.
   var hasAnsweredAbandoned = false
   private let handle: OpaquePointer
@@ -80,6 +84,9 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
 
   /// Nothing is under way, not even a cancellation.
   var isDrained: Bool { queue.isEmpty && !isCancelling }
+
+  /// Whether it is so old that another should take its place.
+  func isOld(at now: MonotonicTime) -> Bool { replaceAt <= now && !isReplaced }
 
   /// As the last answer left it.
   var transactionStatus: PGTransactionStatusType { PQtransactionStatus(handle) }

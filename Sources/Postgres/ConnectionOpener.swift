@@ -2,6 +2,9 @@ import EventLoops
 
 /// Opens the connections of one loop, with growing pauses while the server does not let it.
 final class ConnectionOpener {
+  /// The parts of `connectionAgeMax` that connections get.
+  private static let ageJitter = 0.9...1.1
+
   private let configuration: DatabaseConfiguration
   private let loop: EventLoop
   private var backoff: Backoff
@@ -28,7 +31,13 @@ final class ConnectionOpener {
           at: .now(), because: error.reason, jitter: .random(in: 0.5...1))
       }
       completion(
-        result.map { Connection(handle: $0, loop: loop, preparedStatementsMax: preparedMax) })
+        result.map { handle in
+          let connection = Connection(
+            handle: handle, loop: loop, preparedStatementsMax: preparedMax)
+          connection.replaceAt =
+            .now() + configuration.connectionAgeMax * Double.random(in: Self.ageJitter)
+          return connection
+        })
     }.start()
   }
 }

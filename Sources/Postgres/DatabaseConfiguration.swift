@@ -28,6 +28,11 @@ package struct DatabaseConfiguration: Sendable {
   package var preparedStatementsMax = 256
   /// The first and the longest pause after a failed attempt to connect.
   package var reconnectDelay: ClosedRange<Duration> = .milliseconds(50) ... .seconds(2)
+  /// How old a connection gets, give or take a tenth, so that those opened together do not end together.
+  /// Then another is opened in its place, and it is closed when nothing is under way on it any more: a
+  /// server process does not keep for ever what it has gathered, and after a failover or a change of
+  /// addresses everybody has moved in the end. One that nobody uses is left alone.
+  package var connectionAgeMax: Duration = .seconds(30 * 60)
   /// Shown in `pg_stat_activity`.
   package var applicationName = "shop"
 

@@ -54,7 +54,8 @@ final class ReadLane: ConnectionOwner {
 
   private func leastBusy() -> Connection? {
     var best: Connection?
-    for connection in connections where connection.inFlight < best?.inFlight ?? .max {
+    for connection in connections
+    where connection.inFlight < best?.inFlight ?? .max && !connection.isReplaced {
       best = connection
     }
     return best
@@ -72,14 +73,20 @@ final class ReadLane: ConnectionOwner {
   }
 
   private func openAnother() {
-    guard openingCount == 0, connections.count < configuration.readConnectionsPerLoop,
-      opener.refusal == nil
-    else { return }
-    openingCount += 1
-    opener.open { [self] in opened($0) }
+    guard connections.count < configuration.readConnectionsPerLoop else { return }
+    open(insteadOf: nil)
   }
 
-  private func opened(_ result: Result<Connection, PostgresError>) {
+  /// - Parameter old: serves until the other is there, and goes on if there will be none.
+  private func open(insteadOf old: Connection?) {
+    guard openingCount == 0, opener.refusal == nil else { return }
+    openingCount += 1
+    opener.open { [self] in opened($0, insteadOf: old) }
+  }
+
+  private func opened(
+    _ result: Result<Connection, PostgresError>, insteadOf old: Connection?
+  ) {
     openingCount -= 1
     switch result {
     case .success(let connection):
@@ -90,6 +97,10 @@ final class ReadLane: ConnectionOwner {
         let setting = StatementRun("SET default_transaction_read_only = on", kind: .control)
         setting.deadline = loop.now + configuration.statementTimeout
         connection.sendAlone(setting)
+      }
+      if let old {
+        old.isReplaced = true
+        if old.isDrained { old.lose("replaced") }
       }
       while let run = waiting.popFirst() {
         if !run.isEnded { submit(run) }
@@ -110,7 +121,7 @@ final class ReadLane: ConnectionOwner {
   }
 
   func connectionDrained(_ connection: Connection) {
-    if isClosed { connection.lose("closed") }
+    if isClosed || connection.isReplaced { connection.lose("closed") }
   }
 
   func connectionLost(_ connection: Connection, reason: String, unanswered: [StatementRun]) {
@@ -128,8 +139,15 @@ final class ReadLane: ConnectionOwner {
 
   // MARK: Time
 
-  /// Ends the reads whose time is up, and stops what the server runs for nobody.
+  /// Ends the reads whose time is up, stops what the server runs for nobody, and looks for a connection
+  /// to replace.
   func sweep(at now: MonotonicTime) {
+    // One at a time, and so at most one more than there may be.
+    if !isClosed, connections.count <= configuration.readConnectionsPerLoop,
+      let old = connections.first(where: { $0.isOld(at: now) })
+    {
+      open(insteadOf: old)
+    }
     for connection in connections {
       connection.forEachUnanswered { run in
         if run.deadline <= now {

@@ -87,7 +87,7 @@ final class WriteLane: ConnectionOwner {
 
   private func serve(_ connection: Connection) {
     connection.tidyDeadline = nil
-    guard !isClosed else { return connection.lose("closed") }
+    guard !isClosed, !connection.isReplaced else { return connection.lose("closed") }
     while let waiter = waiters.popFirst() {
       if waiter.tenant.wantsConnection { return admit(waiter.tenant, to: connection) }
       waiter.tenant.refuse(.notSent(reason: "cancelled"))
@@ -106,12 +106,19 @@ final class WriteLane: ConnectionOwner {
         if isEmpty { refuseWaiters(refusal) }
         return
       }
-      openingCount += 1
-      opener.open { [self] in opened($0) }
+      open(insteadOf: nil)
     }
   }
 
-  private func opened(_ result: Result<Connection, PostgresError>) {
+  /// - Parameter old: serves until the other is there, and goes on if there will be none.
+  private func open(insteadOf old: Connection?) {
+    openingCount += 1
+    opener.open { [self] in opened($0, insteadOf: old) }
+  }
+
+  private func opened(
+    _ result: Result<Connection, PostgresError>, insteadOf old: Connection?
+  ) {
     openingCount -= 1
     switch result {
     case .success(let connection):
@@ -120,6 +127,10 @@ final class WriteLane: ConnectionOwner {
       if connections.isEmpty { restartWaits() }
       connections.append(connection)
       serve(connection)
+      if let old {
+        old.isReplaced = true
+        if idle.contains(where: { $0 === old }) { old.lose("replaced") }
+      }
     case .failure(let error):
       if isEmpty { refuseWaiters(error) }
     }
@@ -156,9 +167,17 @@ final class WriteLane: ConnectionOwner {
 
   // MARK: Time
 
-  /// Refuses those who have waited too long, and stops statements whose time is up.
+  /// Refuses those who have waited too long, stops statements whose time is up, and looks for a connection
+  /// to replace.
   func sweep(at now: MonotonicTime) {
     sweepWaiters(at: now)
+    // One at a time, and so at most one more than there may be.
+    if !isClosed, openingCount == 0, opener.refusal == nil,
+      connections.count <= configuration.transactionConnectionsPerLoop,
+      let old = connections.first(where: { $0.isOld(at: now) })
+    {
+      open(insteadOf: old)
+    }
     for connection in connections where !idle.contains(where: { $0 === connection }) {
       if let deadline = connection.tidyDeadline, deadline <= now {
         connection.lose("the server did not stop a statement in time")
