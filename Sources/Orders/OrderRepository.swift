@@ -32,9 +32,11 @@ struct OrderRepository: OrderStore {
       ? "ORDER BY o.created_at, o.id" : "ORDER BY o.created_at DESC, o.id DESC"
     let rows = try await read(
       "WHERE \(SQL.joined(conditions, separator: " AND ")) \(order) LIMIT \(page.limit + 1)")
+    // A customer has few.
+    let counter: any SQLRunner = filter.userID == nil ? database.reports : database
     let total =
       page.wantsTotal
-      ? try await database.value("SELECT count(*) FROM orders o WHERE \(all)", as: Int.self) : nil
+      ? try await counter.value("SELECT count(*) FROM orders o WHERE \(all)", as: Int.self) : nil
     return Page(rows: rows, limit: page.limit, total: total) { order in
       Cursor(["\(order.createdAt.microseconds)", "\(order.id)"])
     }

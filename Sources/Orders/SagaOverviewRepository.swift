@@ -34,7 +34,8 @@ struct SagaOverviewRepository: SagaOverview {
       """, SagaRecord.init)
     let total =
       page.wantsTotal
-      ? try await database.value("SELECT count(*) FROM sagas WHERE \(all)", as: Int.self) : nil
+      ? try await database.reports.value("SELECT count(*) FROM sagas WHERE \(all)", as: Int.self)
+      : nil
     return Page(rows: rows, limit: page.limit, total: total) { Cursor(["\($0.id)"]) }
   }
 

@@ -34,7 +34,7 @@ package struct PaymentApplication: ShopService {
       store: PaymentRepository(
         database: context.database, outbox: context.outbox,
         recoveryAge: settings.timings.recoveryAge),
-      ledger: LedgerRepository(runner: context.database), simulator: simulator,
+      ledger: LedgerRepository(runner: context.database.reports), simulator: simulator,
       timings: settings.timings, secrets: context.secrets, logger: context.logger)
   }
 

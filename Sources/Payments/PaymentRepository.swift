@@ -116,9 +116,11 @@ struct PaymentRepository: PaymentStore {
     ) { try StoredPayment(&$0) }
     let operations = try await operations(of: found.map(\.id), in: database)
     let rows = try found.map { try $0.payment(with: operations[$0.id] ?? []) }
+    // A customer has few.
+    let counter: any SQLRunner = filter.userID == nil ? database.reports : database
     let total =
       page.wantsTotal
-      ? try await database.value("SELECT count(*) FROM payments WHERE \(all)", as: Int.self) : nil
+      ? try await counter.value("SELECT count(*) FROM payments WHERE \(all)", as: Int.self) : nil
     return Page(rows: rows, limit: page.limit, total: total) { Cursor([$0.id.description]) }
   }
 

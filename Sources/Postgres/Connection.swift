@@ -39,9 +39,9 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   /// A request to cancel is on its way, and may hit whatever statement runs when it arrives.
   private(set) var isCancelling = false
   private(set) var isClosed = false
-  /// Who has this connection to itself; kept by `WriteLane`.
+  /// Who has this connection to itself; kept by `LeaseLane`.
   var tenant: (any Tenant)?
-  /// Until when this connection may take to become clean after its tenant left; kept by `WriteLane`.
+  /// Until when this connection may take to become clean after its tenant left; kept by `LeaseLane`.
   var tidyDeadline: MonotonicTime?
   /// When another is to take its place; set by who opened it.
   var replaceAt = MonotonicTime(nanoseconds: .max)

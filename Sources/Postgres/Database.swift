@@ -2,7 +2,8 @@ package import EventLoops
 
 /// A database as all loops share it: each loop has connections of its own.
 ///
-/// Reads are pipelined on a few connections; a write or a transaction has a connection to itself.
+/// Reads are pipelined on a few connections; a write or a transaction has a connection to itself. What
+/// takes long goes to `reports`.
 /// Nothing is opened before it is needed. On a loop's thread a call never leaves that thread; from
 /// elsewhere it is handed to one of the loops.
 ///
@@ -51,7 +52,7 @@ package final class Database: SQLRunner {
     return run
   }
 
-  private var preferred: LoopConnections { connections[group.preferred.index] }
+  var preferred: LoopConnections { connections[group.preferred.index] }
 
   /// A lookup whose calls are batched on each of the database's loops.
   package func batchedLookup<Key, Value>(
@@ -108,8 +109,8 @@ package final class Database: SQLRunner {
     connections.reduce(into: PoolStatistics()) { $0.add($1.statistics) }
   }
 
-  /// Refuses new work, lets what is under way end (for at most a statement's longest time), and closes
-  /// the connections.
+  /// Refuses new work, lets what is under way end (for at most a statement's longest time; no report gets
+  /// longer), and closes the connections.
   package func close() async {
     for connections in connections { await connections.close() }
   }

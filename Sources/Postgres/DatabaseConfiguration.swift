@@ -19,6 +19,13 @@ package struct DatabaseConfiguration: Sendable {
   /// How long a statement may take, waiting not included. A little more than the server's own
   /// `statement_timeout`, which knows better what it stopped.
   package var statementTimeout: Duration = .seconds(6)
+  /// Connections of each loop for reports; opened as they are needed.
+  package var reportConnectionsPerLoop = 2
+  /// How long a report may take, by the server's clock, waiting not included; and how long one waits for
+  /// others to free a connection.
+  package var reportTimeout: Duration = .seconds(30)
+  /// How many reports may wait on each loop; more are refused at once.
+  package var reportWaitersMax = 16
   /// How long the server may take to stop a statement that it was asked to stop, and to roll back;
   /// then the connection is closed.
   package var stopGrace: Duration = .seconds(1)

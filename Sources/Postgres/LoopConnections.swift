@@ -12,13 +12,15 @@ final class LoopConnections: @unchecked Sendable {
   enum Place {
     case reads
     case writes
+    case reports
     case transaction(Transaction)
     case commit(Transaction)
   }
 
   let loop: EventLoop
   let configuration: DatabaseConfiguration
-  let writes: WriteLane
+  let writes: LeaseLane
+  private let reports: LeaseLane
   private let reads: ReadLane
   private var isSweeping = false
   private var whenClosed: [() -> Void] = []
@@ -29,10 +31,14 @@ final class LoopConnections: @unchecked Sendable {
     self.loop = loop
     let opener = ConnectionOpener(configuration, loop: loop)
     reads = ReadLane(configuration, opener: opener, loop: loop)
-    writes = WriteLane(configuration, opener: opener, loop: loop)
+    writes = LeaseLane(configuration, opener: opener, loop: loop)
+    let reporting = configuration.forReports
+    reports = LeaseLane(
+      reporting, opener: ConnectionOpener(reporting, loop: loop), loop: loop)
     // A cycle, so that this outlives its connections; broken when it is closed and has none.
     reads.changed = { self.changed() }
     writes.changed = { self.changed() }
+    reports.changed = { self.changed() }
   }
 
   // MARK: From any thread
@@ -84,8 +90,7 @@ final class LoopConnections: @unchecked Sendable {
   /// Closes everything at once, when nobody is left to wait.
   func closeAtOnce() {
     loop.execute { [self] in
-      reads.close(atOnce: true)
-      writes.close(atOnce: true)
+      closeLanes(atOnce: true)
       changed()
     }
   }
@@ -95,8 +100,10 @@ final class LoopConnections: @unchecked Sendable {
   private func submit(_ run: StatementRun, at place: Place) {
     switch place {
     case .reads: reads.submit(run)
-    case .writes:
-      writes.lease(SingleWrite(run, lane: writes, timeout: configuration.statementTimeout))
+    case .writes: writes.lease(SingleStatement(run, lane: writes))
+    case .reports:
+      reports.lease(
+        SingleStatement(run, lane: reports, settings: configuration.reportSettings))
     case .transaction(let transaction): transaction.submit(run)
     case .commit(let transaction): transaction.submitCommit(run)
     }
@@ -122,19 +129,24 @@ final class LoopConnections: @unchecked Sendable {
     isSweeping = false
     reads.sweep(at: loop.now)
     writes.sweep(at: loop.now)
-    if !reads.isIdle || !writes.isIdle { sweepLater() }
+    reports.sweep(at: loop.now)
+    if !reads.isIdle || !writes.isIdle || !reports.isIdle { sweepLater() }
   }
 
   private func changed() {
     counts.withLock {
       $0.readConnections = reads.connections.count
       $0.transactionConnections = writes.connections.count
+      $0.reportConnections = reports.connections.count
       $0.leased = writes.leasedCount
       $0.waiting = writes.waitingCount
     }
-    guard reads.isClosed, writes.isClosed, reads.isEmpty, writes.isEmpty else { return }
+    guard reads.isClosed, writes.isClosed, reports.isClosed, reads.isEmpty, writes.isEmpty,
+      reports.isEmpty
+    else { return }
     reads.changed = {}
     writes.changed = {}
+    reports.changed = {}
     let actions = whenClosed
     whenClosed = []
     for action in actions { action() }
@@ -142,12 +154,16 @@ final class LoopConnections: @unchecked Sendable {
 
   private func beginClosing(_ done: @escaping () -> Void) {
     whenClosed.append(done)
-    reads.close(atOnce: false)
-    writes.close(atOnce: false)
+    closeLanes(atOnce: false)
     loop.schedule(after: configuration.statementTimeout + configuration.stopGrace) { [self] in
-      reads.close(atOnce: true)
-      writes.close(atOnce: true)
+      closeLanes(atOnce: true)
     }
     changed()
+  }
+
+  private func closeLanes(atOnce: Bool) {
+    reads.close(atOnce: atOnce)
+    writes.close(atOnce: atOnce)
+    reports.close(atOnce: atOnce)
   }
 }

@@ -12,7 +12,7 @@ final class StatementRun: @unchecked Sendable {
     case read
     /// A write that commits by itself.
     case write
-    /// A statement of a transaction.
+    /// A statement of a transaction, or a report with its settings ahead of it.
     case inTransaction
     case commit
     /// Sent by this module for its own ends; nobody waits for it.

@@ -39,6 +39,8 @@ package struct Settings: Sendable {
 
   /// DB_PREPARED: off behind a proxy that pools transactions.
   package let usesPreparedStatements: Bool
+  /// DB_REPORT_TIMEOUT: how long a slow read may take, such as the trial balance.
+  package let reportTimeout: Duration
   package let discovery: Discovery
   /// STATIC_PEERS, by service name; one name may have several.
   package let staticPeers: [String: [Peer]]
@@ -91,6 +93,8 @@ package struct Settings: Sendable {
     shutdownGrace = reader.duration("SHUTDOWN_GRACE", default: .seconds(15))
 
     usesPreparedStatements = reader.flag("DB_PREPARED", default: true)
+    reportTimeout = reader.duration(
+      "DB_REPORT_TIMEOUT", default: .seconds(30), in: .seconds(1) ... .seconds(600))
     discovery = reader.choice("DISCOVERY", default: .consul)
     staticPeers =
       reader.parsed(

@@ -100,9 +100,14 @@ package struct SettingsReader {
       ?? `default`
   }
 
-  /// `15s`, `500ms`, `2m`, or a whole number of seconds.
-  package mutating func duration(_ key: String, default: Duration) -> Duration {
-    parsed(key, expected: "a duration such as 15s, 500ms or 2m", parse: duration(of:)) ?? `default`
+  /// `15s`, `500ms`, `2m`, or a whole number of seconds; nil for no bounds.
+  package mutating func duration(
+    _ key: String, default: Duration, in range: ClosedRange<Duration>? = nil
+  ) -> Duration {
+    let bounds = range.map { ", \($0.lowerBound) to \($0.upperBound)" } ?? ""
+    return parsed(key, expected: "a duration such as 15s, 500ms or 2m\(bounds)") { text in
+      duration(of: text).flatMap { range?.contains($0) == false ? nil : $0 }
+    } ?? `default`
   }
 
   /// What `parse` makes of the text; nil when absent or, with a fault noted, when it returns nil.

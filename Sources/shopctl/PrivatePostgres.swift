@@ -37,9 +37,9 @@ struct PrivatePostgres: Sendable {
 
   static let superuser = "shop"
 
-  /// Room for six connections of each event loop of each service, and for people and tools.
+  /// Room for eight connections of each event loop of each service, and for people and tools.
   static let connectionsMax =
-    ServiceEntry.all.count * 6 * max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN))) + 60
+    ServiceEntry.all.count * 8 * max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN))) + 60
 
   /// Whether a cluster has been made in the data directory.
   var exists: Bool { FileManager.default.fileExists(atPath: dataPath + "/PG_VERSION") }

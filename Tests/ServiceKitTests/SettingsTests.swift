@@ -48,7 +48,8 @@ struct SettingsTests {
   func values() throws {
     let settings = try settings([
       "HTTP_HOST": "0.0.0.0", "HTTP_PORT": "9000", "LOG_LEVEL": "debug", "DB_PREPARED": "off",
-      "DISCOVERY": "static", "EVENT_LOOPS": "4", "SHUTDOWN_GRACE": "500ms",
+      "DB_REPORT_TIMEOUT": "2m", "DISCOVERY": "static", "EVENT_LOOPS": "4",
+      "SHUTDOWN_GRACE": "500ms",
       "STATIC_PEERS": "product-service=127.0.0.1:8081, user-service=::1:8083,user-service=b:1",
       "CONSUL_HTTP_ADDR": "127.0.0.1:8500", "TRUSTED_PROXIES": "10.0.0.1, 10.1.0.0/16",
       "SMTP_URL": "",
@@ -57,6 +58,7 @@ struct SettingsTests {
     #expect(settings.port == 9000)
     #expect(settings.logLevel == .debug)
     #expect(!settings.usesPreparedStatements)
+    #expect(settings.reportTimeout == .seconds(120))
     #expect(settings.eventLoops == 4)
     #expect(settings.shutdownGrace == .milliseconds(500))
     #expect(settings.staticPeers["product-service"] == [.init(host: "127.0.0.1", port: 8081)])
@@ -96,6 +98,11 @@ struct SettingsTests {
     "a number out of range is a fault, not a default", arguments: ["65536", "-1", "8.5", " 80"])
   func range(port: String) {
     #expect(faults(["HTTP_PORT": port]) == ["HTTP_PORT"])
+  }
+
+  @Test("a duration out of range is a fault, too", arguments: ["0", "999ms", "11m"])
+  func durationRange(text: String) {
+    #expect(faults(["DB_REPORT_TIMEOUT": text]) == ["DB_REPORT_TIMEOUT"])
   }
 
   @Test("production refuses what is for development only")

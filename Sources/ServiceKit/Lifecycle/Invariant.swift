@@ -25,7 +25,7 @@ struct InvariantReport: Encodable {
   let ok: Bool
   let violations: [String]
 
-  init(_ invariant: Invariant, in database: Database) async throws {
+  init(_ invariant: Invariant, in database: some SQLRunner) async throws {
     id = invariant.id
     title = invariant.title
     violations = Array(

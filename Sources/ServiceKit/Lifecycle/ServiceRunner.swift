@@ -91,6 +91,7 @@ struct ServiceRunner<Service: ShopService> {
     var configuration = try DatabaseConfiguration(url: settings.databaseURL)
     configuration.applicationName = identity.name
     configuration.preparedStatements = settings.usesPreparedStatements
+    configuration.reportTimeout = settings.reportTimeout
     let database = Database(configuration, group: group)
     let signal = FeedSignal()
     let peers = try Peers(

@@ -108,7 +108,7 @@ struct StandardRoutes {
     routes.get("/admin/invariants", access: .admin) { _ in
       var reports: [InvariantReport] = []
       for invariant in invariants {
-        reports.append(try await InvariantReport(invariant, in: database))
+        reports.append(try await InvariantReport(invariant, in: database.reports))
       }
       return try .json(reports)
     }

@@ -22,6 +22,7 @@ enum ServiceMetrics {
         [
           ([("lane", "read")], Double(pool.readConnections)),
           ([("lane", "transaction")], Double(pool.transactionConnections)),
+          ([("lane", "report")], Double(pool.reportConnections)),
         ])
       text.gauge(
         "db_leases", help: "Transactions and writes that hold a connection.",

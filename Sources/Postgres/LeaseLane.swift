@@ -15,15 +15,15 @@ protocol Tenant: AnyObject {
   func connectionLost(reason: String)
 }
 
-/// The connections of one loop for transactions and single writes: each has one tenant at a time,
-/// those without one wait in line.
-final class WriteLane: ConnectionOwner {
+/// Connections of one loop that have one tenant at a time: those for transactions and single writes, or
+/// those for reports. Who finds none free waits in line.
+final class LeaseLane: ConnectionOwner {
   private struct Waiter {
     let tenant: any Tenant
     var deadline: MonotonicTime
   }
 
-  private let configuration: DatabaseConfiguration
+  let configuration: DatabaseConfiguration
   private let opener: ConnectionOpener
   private let loop: EventLoop
   private(set) var connections: [Connection] = []
@@ -224,23 +224,30 @@ final class WriteLane: ConnectionOwner {
   }
 }
 
-/// A write that commits by itself: it has a connection for as long as it runs.
-final class SingleWrite: Tenant {
+/// A write that commits by itself, or a report: it has a connection for as long as it runs.
+final class SingleStatement: Tenant {
   private let run: StatementRun
-  private let lane: WriteLane
-  private let timeout: Duration
+  private let lane: LeaseLane
+  /// Sent ahead of it in the same batch, and so for its transaction alone.
+  private let settings: SQL?
 
-  init(_ run: StatementRun, lane: WriteLane, timeout: Duration) {
+  init(_ run: StatementRun, lane: LeaseLane, settings: SQL? = nil) {
     self.run = run
     self.lane = lane
-    self.timeout = timeout
+    self.settings = settings
   }
 
   var wantsConnection: Bool { !run.isEnded }
 
   func moveIn(_ connection: Connection) {
-    run.deadline = connection.loop.now + timeout
-    connection.sendAlone(run)
+    run.deadline = connection.loop.now + lane.configuration.statementTimeout
+    if let settings {
+      let ahead = StatementRun(settings, kind: .control)
+      ahead.deadline = run.deadline
+      connection.sendAlone([ahead, run])
+    } else {
+      connection.sendAlone(run)
+    }
     // Nothing is under way if it could not be sent, so no answer will end the lease.
     if !connection.isClosed, connection.isDrained { lane.release(connection) }
   }
