@@ -9,6 +9,12 @@ protocol ConnectionOwner: AnyObject {
   func connectionDrained(_ connection: Connection)
   /// The connection is gone; `unanswered` was sent on it and has not ended.
   func connectionLost(_ connection: Connection, reason: String, unanswered: [StatementRun])
+  /// A NOTIFY came; only for who has sent LISTEN.
+  func connectionNotified(channel: String)
+}
+
+extension ConnectionOwner {
+  func connectionNotified(channel: String) {}
 }
 
 /// One libpq connection in pipeline mode. Belongs to its loop's thread.
@@ -213,10 +219,6 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
 
   private func receive() {
     guard PQconsumeInput(handle) == 1 else { return lose(String(cString: PQerrorMessage(handle))) }
-    if queue.isEmpty {
-      // Nothing is expected: a notice, or the server's farewell. Parses it.
-      if let unasked = PQnotifies(handle) { PQfreemem(unasked) }
-    }
     var hasEndedBatch = false
     while !isClosed, !queue.isEmpty, PQisBusy(handle) == 0 {
       guard let result = PQgetResult(handle) else {
@@ -237,11 +239,20 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
       }
     }
     guard !isClosed else { return }
+    takeNotifications()
     if PQstatus(handle) == CONNECTION_BAD { return lose(String(cString: PQerrorMessage(handle))) }
     flush()
     guard hasEndedBatch, !isClosed, isDrained else { return }
     wasCancelling = false
     owner?.connectionDrained(self)
+  }
+
+  /// Also parses what else came unasked: a notice, or the server's farewell.
+  private func takeNotifications() {
+    while let notification = PQnotifies(handle) {
+      owner?.connectionNotified(channel: String(cString: notification.pointee.relname))
+      PQfreemem(notification)
+    }
   }
 
   private func finishFirst(with answer: OpaquePointer) {

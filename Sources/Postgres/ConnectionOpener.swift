@@ -47,7 +47,7 @@ struct Backoff {
   let delays: ClosedRange<Duration>
   private(set) var reason = ""
   private var next: Duration
-  private var until = MonotonicTime(nanoseconds: .min)
+  private(set) var until = MonotonicTime(nanoseconds: .min)
 
   init(delays: ClosedRange<Duration>) {
     self.delays = delays

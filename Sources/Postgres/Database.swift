@@ -14,13 +14,19 @@ package import EventLoops
 package final class Database: SQLRunner {
   private let group: EventLoopGroup
   private let connections: [LoopConnections]
+  let listener: NotificationListener
+  /// Whether a connection is the same server session from one statement to the next.
+  let hasSessions: Bool
 
   package init(_ configuration: DatabaseConfiguration, group: EventLoopGroup) {
     self.group = group
     connections = group.loops.map { LoopConnections(configuration, loop: $0) }
+    listener = NotificationListener(configuration, loop: group.loops[0])
+    hasSessions = configuration.preparedStatements
   }
 
   deinit {
+    listener.close()
     for connections in connections { connections.closeAtOnce() }
   }
 
@@ -112,6 +118,7 @@ package final class Database: SQLRunner {
   /// Refuses new work, lets what is under way end (for at most a statement's longest time; no report gets
   /// longer), and closes the connections.
   package func close() async {
+    listener.close()
     for connections in connections { await connections.close() }
   }
 }

@@ -40,6 +40,8 @@ package struct DatabaseConfiguration: Sendable {
   /// server process does not keep for ever what it has gathered, and after a failover or a change of
   /// addresses everybody has moved in the end. One that nobody uses is left alone.
   package var connectionAgeMax: Duration = .seconds(30 * 60)
+  /// How often the connection that listens is asked for a sign of life, by the next of which it must have come.
+  package var listenCheckInterval: Duration = .seconds(10)
   /// Shown in `pg_stat_activity`.
   package var applicationName = "shop"
 
