@@ -12,8 +12,9 @@ struct EventFeedTests {
   /// For questions that are refused.
   private static let refusing = Task { try await KitBench() }
 
-  private func router(_ bench: KitBench) -> Router {
-    let feed = bench.feed
+  private func router(_ bench: KitBench, pollInterval: Duration = .seconds(1)) -> Router {
+    var feed = bench.feed
+    feed.pollInterval = pollInterval
     return bench.router { routes in
       routes.get("/internal/events", access: .services(["reader"])) { try await feed.answer($0) }
     }
@@ -121,6 +122,40 @@ struct EventFeedTests {
       }
       try await group.waitForAll()
     }
+  }
+
+  @Test("a reader that waits is woken by what another process of the service numbered")
+  func wokenByReplica() async throws {
+    let bench = try await KitBench()
+    let replica = try bench.replica()
+    let router = router(replica, pollInterval: .seconds(3600))
+    let hearing = Task { await replica.bell.listen() }
+    let numbering = Task(executorPreference: KitBench.loops.preferred) {
+      try await bench.sequencer.run()
+    }
+    defer {
+      hearing.cancel()
+      numbering.cancel()
+    }
+    // There is one when listening has begun.
+    while replica.signal.count(.numbered) == 0 { try await Task.sleep(for: .milliseconds(1)) }
+    let reader = Task(executorPreference: KitBench.loops.preferred) {
+      let response = try await read(router, "after=0&wait=10")
+      return (response: response, at: ContinuousClock.now)
+    }
+    // It has looked and found nothing.
+    let hasLooked: SQL = """
+      WITH reader AS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+        AND state = 'idle' AND query LIKE '%LEFT JOIN LATERAL%' AND pid <> pg_backend_pid())
+      SELECT EXISTS (TABLE reader)
+      """
+    while try await bench.database.value(hasLooked, as: Bool.self) != true {}
+    let start = ContinuousClock.now
+    try await bench.append("thing.made")
+    let answer = try await reader.value
+    #expect(try subjects(answer.response) == ["1"])
+    // Without being told it would have looked again when its 10 seconds were over.
+    #expect(start.duration(to: answer.at) < .seconds(5))
   }
 
   @Test(

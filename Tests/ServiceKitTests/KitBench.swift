@@ -17,9 +17,11 @@ struct KitBench: Sendable {
   /// As the service's own role.
   let database: Database
   let signal = FeedSignal()
+  private let url: String
   var outbox: Outbox { Outbox(signal: signal) }
   var feed: EventFeed { EventFeed(source: "kit", database: database, signal: signal) }
-  var sequencer: Sequencer { Sequencer(database: database, signal: signal) }
+  var bell: FeedBell { FeedBell(source: "kit", database: database, signal: signal) }
+  var sequencer: Sequencer { Sequencer(database: database, signal: signal, bell: bell) }
 
   init() async throws {
     let server = try await PrivatePostgres.shared()
@@ -46,9 +48,17 @@ struct KitBench: Sendable {
       """)
     try await Migrator.run(
       commonMigrations(appRole: "kit_app") + [effects], schema: "kit", on: url)
-    database = Database(
-      try patientConfiguration(
-        url: server.url(url, user: "kit_app", password: "only-for-tests")), group: Self.loops)
+    try self.init(url: server.url(url, user: "kit_app", password: "only-for-tests"))
+  }
+
+  private init(url: String) throws {
+    self.url = url
+    database = Database(try patientConfiguration(url: url), group: Self.loops)
+  }
+
+  /// The same service in another process: of this one's it has the tables alone.
+  func replica() throws -> KitBench {
+    try KitBench(url: url)
   }
 
   func router(_ add: (inout Routes) -> Void) -> Router {

@@ -48,7 +48,8 @@ struct SequencerTests {
       for _ in 0..<3 {
         group.addTask {
           // Each has a signal of its own, as in processes apart.
-          let sequencer = Sequencer(database: bench.database, signal: FeedSignal())
+          let sequencer = Sequencer(
+            database: bench.database, signal: FeedSignal(), bell: bench.bell)
           var total = 0
           while case let some = try await sequencer.number(), some > 0 { total += some }
           return total
@@ -83,6 +84,33 @@ struct SequencerTests {
     }
     _ = try await bench.sequencer.number()
     #expect(try await positions(bench) == (1...60).map { Int64($0) })
+  }
+
+  @Test("other processes are told of all that is numbered, but not of each alone")
+  func coalesces() async throws {
+    let bench = try await KitBench()
+    let replica = try bench.replica()
+    let hearing = Task { await replica.bell.listen() }
+    while replica.signal.count(.numbered) == 0 { try await Task.sleep(for: .milliseconds(1)) }
+    let start = ContinuousClock.now
+    let numbering = Task(executorPreference: KitBench.loops.preferred) {
+      try await bench.sequencer.run()
+    }
+    for index in 1...60 { try await bench.append("thing.made", subject: "\(index)") }
+    var seen: Int64? = 0
+    while seen != 60 {
+      let count = replica.signal.count(.numbered)
+      seen = try await replica.database.value("SELECT position FROM feed_head")
+      // After the last of them comes another hint.
+      while seen != 60, replica.signal.count(.numbered) == count {
+        try await Task.sleep(for: .milliseconds(1))
+      }
+    }
+    numbering.cancel()
+    hearing.cancel()
+    let hints = Int(replica.signal.count(.numbered))
+    let intervals = Int(start.duration(to: .now) / FeedBell.interval)
+    #expect(hints <= 1 + 1 + intervals, "listening has begun; at once; after each interval")
   }
 
   @Test("an event keeps the trace of the request that it came of")

@@ -16,6 +16,9 @@ struct EventFeed: Sendable {
   let source: String
   let database: Database
   let signal: FeedSignal
+  /// How long a reader waits at most before it looks again: what another process numbered may not have been
+  /// told here (`FeedBell`).
+  var pollInterval: Duration = .seconds(1)
 
   func answer(_ call: Call) async throws -> HTTPResponse {
     let query = try call.query(["after", "limit", "types", "wait"])
@@ -45,8 +48,7 @@ struct EventFeed: Sendable {
         return try slice.response()
       }
       guard let loop = EventLoop.current else { preconditionFailure("handlers run on a loop") }
-      // Another process may number our rows: look again at least every second.
-      await signal.wait(for: .numbered, since: seen, limit: min(left, .seconds(1)), on: loop)
+      await signal.wait(for: .numbered, since: seen, limit: min(left, pollInterval), on: loop)
     }
   }
 

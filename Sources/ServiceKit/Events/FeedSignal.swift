@@ -1,8 +1,8 @@
 import EventLoops
 import Synchronization
 
-/// Tells those who wait in this process that the feed may have moved. A hint: whoever waits also
-/// looks by itself after a while, since other processes move the feed too.
+/// Tells those who wait in this process that the feed may have moved; `FeedBell` tells of what other
+/// processes do. A hint: whoever waits also looks by itself after a while.
 package final class FeedSignal: Sendable {
   enum Kind: Int, CaseIterable {
     /// An event was inserted and waits for its position.

@@ -16,12 +16,24 @@ struct Sequencer: Sendable {
 
   let database: Database
   let signal: FeedSignal
+  let bell: FeedBell
 
   func run() async throws {
+    var isNews = false
+    var quietUntil = ContinuousClock.now
     while !Task.isCancelled {
       let seen = signal.count(.unnumbered)
       let numbered = try await number()
-      if numbered > 0 { signal.raise(.numbered) }
+      if numbered > 0 {
+        signal.raise(.numbered)
+        isNews = true
+      }
+      if isNews, ContinuousClock.now >= quietUntil {
+        isNews = false
+        quietUntil = .now + FeedBell.interval
+        // Who is not told looks by itself; numbering goes on.
+        try? await bell.ring()
+      }
       if numbered < Self.batchMax {
         // Right after an append the row is not committed yet: look again soon.
         let isFresh = signal.count(.unnumbered) != seen || numbered > 0

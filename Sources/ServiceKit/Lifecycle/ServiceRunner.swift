@@ -49,6 +49,7 @@ struct ServiceRunner<Service: ShopService> {
     let workers =
       parts.context.peers.workers + parts.service.workers + [
         Worker("sequencer") { try await parts.sequencer.run() },
+        Worker("feed-bell") { await parts.sequencer.bell.listen() },
         Worker("key-purge") { try await purgeKeys(parts.context.database) },
         parts.stored.worker,
       ] + (parts.userKeys.map { [$0] } ?? [])
@@ -131,7 +132,10 @@ struct ServiceRunner<Service: ShopService> {
           metrics, routes: routes.entries.map { ($0.method.rawValue, $0.pattern) }),
         logger: logger),
       userKeys: verifier.map(userKeyWorker),
-      sequencer: Sequencer(database: database, signal: signal), stored: stored, instance: instance)
+      sequencer: Sequencer(
+        database: database, signal: signal,
+        bell: FeedBell(source: identity.short, database: database, signal: signal)),
+      stored: stored, instance: instance)
   }
 
   private func verifier(keys: ServiceKeys, _ service: Service, _ peers: Peers) -> TokenVerifier {
