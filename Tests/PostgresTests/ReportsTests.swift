@@ -27,14 +27,14 @@ import Testing
   func timeLimit() async throws {
     let url = try await PrivatePostgres.shared().makeDatabase(named: "reports")
     try await withDatabase(url: url) { admin in
-      try await admin.execute(
+      _ = try await admin.execute(
         """
         DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = ''200ms''',
           current_database()); END $$
         """)
     }
     try await withDatabase(url: url, configure: { $0.reportTimeout = .seconds(7) }) { database in
-      #expect(try await database.reports.value("SELECT 1 FROM pg_sleep(0.5)") == 1)
+      try await database.reports.execute("SELECT pg_sleep(0.5)")
       #expect(try await database.reports.value("SHOW statement_timeout") == "7s")
       let short = await postgresError { try await database.execute("SELECT pg_sleep(0.5)") }
       #expect(short?.sqlState == "57014")
@@ -43,7 +43,7 @@ import Testing
       database in
       let error = await postgresError { try await database.reports.execute("SELECT pg_sleep(600)") }
       #expect(error?.sqlState == "57014")
-      #expect(try await database.reports.value("SELECT 1") == 1)
+      try await database.reports.execute("SELECT 1")
     }
   }
 
