@@ -106,7 +106,7 @@ package struct SettingsReader {
   ) -> Duration {
     let bounds = range.map { ", \($0.lowerBound) to \($0.upperBound)" } ?? ""
     return parsed(key, expected: "a duration such as 15s, 500ms or 2m\(bounds)") { text in
-      duration(of: text).flatMap { range?.contains($0) == false ? nil : $0 }
+      parsedDuration(text).flatMap { range?.contains($0) == false ? nil : $0 }
     } ?? `default`
   }
 
@@ -154,7 +154,7 @@ package struct SettingsReader {
   }
 }
 
-private func duration(of text: String) -> Duration? {
+private func parsedDuration(_ text: String) -> Duration? {
   let digits = text.prefix { $0.isASCII && $0.isNumber }
   guard let count = Int64(digits), count <= 86_400_000 else { return nil }
   switch text.dropFirst(digits.count) {

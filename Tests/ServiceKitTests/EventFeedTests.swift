@@ -16,7 +16,9 @@ struct EventFeedTests {
     var feed = bench.feed
     feed.pollInterval = pollInterval
     return bench.router { routes in
-      routes.get("/internal/events", access: .services(["reader"])) { try await feed.answer($0) }
+      routes.get("/internal/events", access: .services(["reader"])) { [feed] call in
+        try await feed.answer(call)
+      }
     }
   }
 
