@@ -379,9 +379,10 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     }
   }
 
-  /// The statement that the server is at.
+  /// The caller's statement that the server is at. What this module sends ahead of it (BEGIN) is soon done, but
+  /// answered only with it.
   var running: StatementRun? {
-    for case .statement(let run) in queue { return run }
+    for case .statement(let run) in queue where run.kind != .control { return run }
     return nil
   }
 

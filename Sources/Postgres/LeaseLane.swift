@@ -242,9 +242,7 @@ final class SingleStatement: Tenant {
   func moveIn(_ connection: Connection) {
     run.deadline = connection.loop.now + lane.configuration.statementTimeout
     if let settings {
-      let ahead = StatementRun(settings, kind: .control)
-      ahead.deadline = run.deadline
-      connection.sendAlone([ahead, run])
+      connection.sendAlone([StatementRun(settings, kind: .control), run])
     } else {
       connection.sendAlone(run)
     }

@@ -3,10 +3,14 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct ReportsTests {
+@Suite(.timeLimit(.minutes(5))) struct ReportsTests {
   @Test("a short read does not wait for a report, not even on the same loop")
   func apart() async throws {
-    try await withDatabase("reports", configure: { $0.readConnectionsPerLoop = 1 }) { database in
+    let configure: (inout DatabaseConfiguration) -> Void = { configuration in
+      configuration.readConnectionsPerLoop = 1
+      configuration.reportTimeout = .seconds(3600)
+    }
+    try await withDatabase("reports", configure: configure) { database in
       try await withTaskExecutorPreference(loops.loops[0]) {
         let report = Task(executorPreference: loops.loops[0]) {
           try await database.reports.execute("SELECT pg_sleep(600) /* report */")

@@ -247,6 +247,30 @@ private final class Basket { var items: [Int] = [] }
     }
   }
 
+  @Test(
+    "a transaction's first statement, with BEGIN ahead of it, is told as too slow, not as refused")
+  func firstTimesOut() async throws {
+    try await withDatabase(
+      "slow",
+      configure: {
+        $0.statementTimeout = .milliseconds(300)
+        $0.transactionConnectionsPerLoop = 1
+      }
+    ) { database in
+      await withTaskExecutorPreference(loops.loops[0]) {
+        await warmUp("WITH n AS (SELECT 1) TABLE n", in: database)
+        let error = await postgresError {
+          _ = try await database.transaction { tx in try await tx.execute("SELECT pg_sleep(600)") }
+        }
+        guard case .timedOut(let statement) = error else {
+          Issue.record("\(String(describing: error))")
+          return
+        }
+        #expect(statement.contains("pg_sleep"))
+      }
+    }
+  }
+
   @Test("a lock that is not granted in time is told as such")
   func lockTimeout() async throws {
     try await withDatabase("locks") { database in
