@@ -3,7 +3,7 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct ConnectionAgeTests {
+@Suite(.timeLimit(.minutes(5))) struct ConnectionAgeTests {
   /// Which of the server's processes a call gets.
   private static let readingSession: SQL = "SELECT pg_backend_pid()"
   private static let writingSession: SQL = "WITH p AS (SELECT pg_backend_pid()) TABLE p"

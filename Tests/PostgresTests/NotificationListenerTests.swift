@@ -4,7 +4,7 @@ import Testing
 
 @testable import Postgres
 
-@Suite(.timeLimit(.minutes(2))) struct NotificationListenerTests {
+@Suite(.timeLimit(.minutes(5))) struct NotificationListenerTests {
   @Test("who listens is told of what another database notifies, and of no other channel")
   func told() async throws {
     let url = try await PrivatePostgres.shared().makeDatabase(named: "listen")
