@@ -77,8 +77,8 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     parser = RequestParser(limits: server.limits, peer: peer)
   }
 
-  /// Its first request is most often here already (see `Listener`), and many a connection ends with the
-  /// answer to it: that one never takes a place in the epoll set.
+  /// Under load its first request is here already, and many a connection ends with the answer to it: that
+  /// one never takes a place in the epoll set.
   func open() {
     receive()
     guard phase != .closed else { return }

@@ -50,8 +50,6 @@ enum Listener {
     // So is this. The kernel would take megabytes for a client that never reads: memory that nobody
     // counts, and a stall that nobody sees.
     set(Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, to: kernelUnsentBytesMax, on: descriptor)
-    // A connection is handed over when its first bytes are here, or after a second without any.
-    set(Int32(IPPROTO_TCP), TCP_DEFER_ACCEPT, on: descriptor)
     guard address.withSockaddr({ Glibc.bind(descriptor, $0, $1) }) == 0 else {
       let reason = errno
       close(descriptor)
