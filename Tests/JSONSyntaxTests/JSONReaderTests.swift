@@ -162,6 +162,29 @@ struct JSONReaderTests {
     }
   }
 
+  @Test("integers of every length are read within an array as they are alone")
+  func integersInArrays() throws {
+    func pair(_ text: String) throws -> [Int] {
+      let bytes = Array(text.utf8)
+      var json = JSONReader(bytes.span)
+      var numbers: [Int] = []
+      try json.beginArray()
+      while try json.nextElement() { numbers.append(try json.integer()) }
+      try json.end()
+      return numbers
+    }
+    let digits = "1234567890123456789"
+    for length in 1...19 {
+      let number = try #require(Int(digits.prefix(length)))
+      #expect(try pair("[\(number),-\(number)]") == [number, -number])
+      #expect(try pair("[ \(number) , \(number) ]") == [number, number])
+      #expect(throws: JSONParseError.malformed(offset: 2)) { try pair("[0\(number)]") }
+      #expect(throws: JSONParseError.unexpected(offset: 1)) { try pair("[\(number).5]") }
+    }
+    #expect(throws: JSONParseError.unexpected(offset: 1)) { try pair("[\(digits)0]") }
+    #expect(try pair("[0,0]") == [0, 0])
+  }
+
   @Test("strings are read whole, wherever their quote falls among eight bytes")
   func lengths() throws {
     for length in 0...40 {
