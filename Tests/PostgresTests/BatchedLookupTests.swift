@@ -4,7 +4,7 @@ import Testing
 
 @testable import Postgres
 
-@Suite("A batched lookup")
+@Suite("A batched lookup", .timeLimit(.minutes(1)))
 struct BatchedLookupTests {
   private let group = EventLoopGroup(count: 1)
   private struct Refused: Error {}

@@ -34,6 +34,46 @@ struct CatalogueRepositoryTests {
     }
   }
 
+  @Test("products that are asked for together are each shown as they are alone")
+  func together() async throws {
+    let bench = try await ProductsBench()
+    var random = Seeded(state: 9)
+    var shop = RandomShop(database: bench.database)
+    for _ in 0..<15 { try await shop.addProduct(&random) }
+    // Between two variants of one product stand those of all others.
+    for round in 0..<2 {
+      for id in shop.ids.reversed() {
+        try await bench.database.execute(
+          """
+          WITH made AS (
+            INSERT INTO variants (product_id, sku, name, options, status)
+            VALUES (\(id), \("more-\(round)-\(id)"), 'more', \(JSONText(#"{"round":"\#(round)"}"#)),
+              'active') RETURNING id
+          )
+          INSERT INTO stock (variant_id, on_hand) SELECT id, 3 FROM made
+          """)
+      }
+    }
+    let catalogue = CatalogueRepository(database: bench.database)
+    var alone: [String] = []
+    for id in shop.ids {
+      let entry = try await catalogue.product(id, currency: .usd, hiddenToo: false)
+      alone.append(text(try #require(entry).json))
+    }
+    let loop = try #require(ProductsBench.loops.loops.first)
+    let ids = shop.ids
+    let asked = await Task(executorPreference: loop) {
+      ids.map { id in
+        Task(executorPreference: loop) {
+          try await catalogue.product(id, currency: .usd, hiddenToo: id % 2 == 0)
+        }
+      }
+    }.value
+    var together: [String] = []
+    for task in asked { together.append(text(try #require(try await task.value).json)) }
+    #expect(together == alone)
+  }
+
   @Test("a product's row mirrors its variants, prices, categories and stock, whatever changed")
   func mirrors() async throws {
     let bench = try await ProductsBench()

@@ -17,7 +17,7 @@ struct ProductsBench: Sendable {
   let database: Database
   private let outbox = Outbox(signal: FeedSignal())
 
-  private static let loops = EventLoopGroup(count: 1)
+  static let loops = EventLoopGroup(count: 1)
   private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
   private static let staff = Caller.user(.new(), role: .staff, session: .v7())
   private static let customer = Caller.user(.new(), role: .customer, session: .v7())

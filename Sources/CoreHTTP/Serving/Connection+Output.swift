@@ -27,7 +27,7 @@ extension Connection {
     if sent < bytes.count {
       unsent.append(UnsafeBufferPointer(rebasing: bytes[sent...]))
       block()
-    } else if phase == .ending, postedCount == 0 {
+    } else if phase == .ending {
       finishOutput()
     }
   }
