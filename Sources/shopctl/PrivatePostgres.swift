@@ -75,7 +75,7 @@ struct PrivatePostgres: Sendable {
       programs.path("initdb"),
       [
         "-D", draft, "-U", Self.superuser, "--encoding=UTF8", "--locale=C.UTF-8",
-        "--auth=scram-sha-256", "--pwfile=\(passwordFile)", "--no-instructions",
+        "--auth=scram-sha-256", "--pwfile=\(passwordFile)",
       ], as: user)
     guard made.isSuccess else {
       throw Trouble(

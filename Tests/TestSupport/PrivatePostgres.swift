@@ -97,8 +97,7 @@ package final class PrivatePostgres: Sendable {
       try Self.write(password, to: passwordFile)
       return [
         "\(programs)/initdb", "-D", "\(directory)/data", "-U", "shop", "--encoding=UTF8",
-        "--locale=C.UTF-8", "--auth=scram-sha-256", "--pwfile=\(passwordFile)",
-        "--no-instructions", "--no-sync",
+        "--locale=C.UTF-8", "--auth=scram-sha-256", "--pwfile=\(passwordFile)", "--no-sync",
       ]
     }
   }

@@ -13,8 +13,10 @@ enum Program {
   /// POSIX_SPAWN_SETSID, which Swift's Glibc does not show.
   private static let posixSpawnSetsid: Int16 = 0x80
 
-  /// The newest of the installed versions. Debian keeps them off the PATH.
+  /// The folder that `SHOP_TEST_POSTGRES` names (`./shop test postgres` sets it), else that of the newest
+  /// of the installed versions. Debian keeps them off the PATH.
   static func postgresDirectory() throws -> String {
+    if let chosen = getenv("SHOP_TEST_POSTGRES") { return String(cString: chosen) }
     let root = "/usr/lib/postgresql"
     var versions: [Int] = []
     if let directory = opendir(root) {
