@@ -7,6 +7,9 @@ import Glibc
 protocol ConnectionOwner: AnyObject {
   /// Everything sent has been answered, and no cancellation is on its way.
   func connectionDrained(_ connection: Connection)
+  /// A statement has been refused because it writes (25006); its caller is told next. Only for who has sent
+  /// statements that may.
+  func connectionRefusedToWrite(_ connection: Connection)
   /// The connection is gone; `unanswered` was sent on it and has not ended.
   func connectionLost(_ connection: Connection, reason: String, unanswered: [StatementRun])
   /// A NOTIFY came; only for who has sent LISTEN.
@@ -14,6 +17,7 @@ protocol ConnectionOwner: AnyObject {
 }
 
 extension ConnectionOwner {
+  func connectionRefusedToWrite(_ connection: Connection) {}
   func connectionNotified(channel: String) {}
 }
 
@@ -55,6 +59,8 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   var isReplaced = false
   /// A statement that nobody waited for any more was answered since its tenant moved in.
   var hasAnsweredAbandoned = false
+  /// The server only reads; kept by `LeaseLane`.
+  var onlyReads = false
   private let handle: OpaquePointer
   private var watch: DescriptorWatch?
   /// The socket once more. libpq closes its own before it says that the connection broke; while another
@@ -332,6 +338,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     case "57014" where run.kind == .read && !run.isEnded && wasCancelling:
       // The request was meant for the statement before.
       return sendAgain(run, insteadOf: error)
+    case "25006": owner?.connectionRefusedToWrite(self)
     default: break
     }
     run.fail(error)

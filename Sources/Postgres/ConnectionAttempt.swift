@@ -10,6 +10,7 @@ final class ConnectionAttempt: DescriptorHandler, @unchecked Sendable {
 
   private let loop: EventLoop
   private let configuration: DatabaseConfiguration
+  private let prefersWritable: Bool
   private var completion: Completion?
   private var deadline: MonotonicTime
   /// Not tried yet.
@@ -20,8 +21,14 @@ final class ConnectionAttempt: DescriptorHandler, @unchecked Sendable {
   private var watch: DescriptorWatch?
   private var timer: LoopTimer?
 
-  init(_ configuration: DatabaseConfiguration, loop: EventLoop, completion: @escaping Completion) {
+  /// - Parameter prefersWritable: whether of several hosts those that write are tried first, where the
+  ///   connection string does not say which are wanted.
+  init(
+    _ configuration: DatabaseConfiguration, prefersWritable: Bool, loop: EventLoop,
+    completion: @escaping Completion
+  ) {
     self.configuration = configuration
+    self.prefersWritable = prefersWritable
     self.loop = loop
     self.completion = completion
     deadline = .now() + configuration.connectTimeout
@@ -30,10 +37,16 @@ final class ConnectionAttempt: DescriptorHandler, @unchecked Sendable {
   func start() {
     setTimer(configuration.connectTimeout)
     let target = configuration.target
-    guard target.needsResolving else { return connect(toOneOf: target.places) }
+    let prefersWritable = prefersWritable
+    guard target.needsResolving else {
+      return connect(toOneOf: target.places(writableFirst: prefersWritable))
+    }
     Task(executorPreference: loop) { [self] in
       do {
-        connect(toOneOf: try await BlockingWork.shared.run { try target.resolved().places })
+        let places = try await BlockingWork.shared.run {
+          try target.resolved().places(writableFirst: prefersWritable)
+        }
+        connect(toOneOf: places)
       } catch {
         let reason = "the database's host name cannot be resolved"
         finish(.failure(error as? PostgresError ?? .notSent(reason: reason)))

@@ -1,6 +1,6 @@
 import EventLoops
 
-/// Opens the connections of one loop, with growing pauses while the server does not let it.
+/// Opens the connections of one lane, with growing pauses while the server does not let it.
 final class ConnectionOpener {
   /// The parts of `connectionAgeMax` that connections get.
   private static let ageJitter = 0.9...1.1
@@ -8,6 +8,10 @@ final class ConnectionOpener {
   private let configuration: DatabaseConfiguration
   private let loop: EventLoop
   private var backoff: Backoff
+  /// Of several hosts those that write are tried before the others.
+  private var prefersWritable = false
+
+  static let onlyReads = "the database server only reads"
 
   init(_ configuration: DatabaseConfiguration, loop: EventLoop) {
     self.configuration = configuration
@@ -23,7 +27,8 @@ final class ConnectionOpener {
   /// Begins an attempt. `completion` runs later, on the loop.
   func open(_ completion: @escaping (Result<Connection, PostgresError>) -> Void) {
     let preparedMax = configuration.preparedStatements ? configuration.preparedStatementsMax : 0
-    ConnectionAttempt(configuration, loop: loop) { [self] result in
+    ConnectionAttempt(configuration, prefersWritable: prefersWritable, loop: loop) {
+      [self] result in
       switch result {
       case .success: backoff.succeeded()
       case .failure(let error):
@@ -39,6 +44,13 @@ final class ConnectionOpener {
           return connection
         })
     }.start()
+  }
+
+  /// A server that had let us in refused to write (25006). The next attempt is made after a pause, as
+  /// after a failed one: the same server may be all that there is.
+  func metReadOnlyServer() {
+    prefersWritable = true
+    backoff.failed(at: .now(), because: Self.onlyReads, jitter: .random(in: 0.5...1))
   }
 }
 

@@ -63,9 +63,11 @@ struct ConnectionTarget: Sendable {
   }
 
   /// This with each of its hosts alone, in order: libpq, left to go through them by itself, would wait
-  /// for one that says nothing until the time for all is over. (Those of a standby before all others, if
-  /// one is preferred.)
-  var places: [ConnectionTarget] {
+  /// for one that says nothing until the time for all is over. Where one kind of server is preferred, the
+  /// hosts are listed twice: as that kind only, then as any.
+  ///
+  /// - Parameter writableFirst: prefer servers that write, unless the string says which are wanted.
+  func places(writableFirst: Bool) -> [ConnectionTarget] {
     let lists = ["host", "hostaddr", "port"].map { keyword in
       (keyword, (self[keyword] ?? "").split(separator: ",", omittingEmptySubsequences: false))
     }
@@ -79,8 +81,13 @@ struct ConnectionTarget: Sendable {
       }
       return place
     }
-    guard self["target_session_attrs"] == "prefer-standby" else { return places }
-    return ["standby", "any"].flatMap { wanted in
+    let preferred: String
+    switch self["target_session_attrs"] {
+    case "prefer-standby": preferred = "standby"
+    case nil where writableFirst: preferred = "read-write"
+    default: return places
+    }
+    return [preferred, "any"].flatMap { wanted in
       places.map { place in
         var place = place
         place["target_session_attrs"] = wanted

@@ -6,6 +6,8 @@ import EventLoops
 protocol Tenant: AnyObject {
   /// False once nobody waits for what it wanted to do.
   var wantsConnection: Bool { get }
+  /// Whether it has asked the server to refuse whatever writes.
+  var isReadOnly: Bool { get }
   func moveIn(_ connection: Connection)
   /// There will be no connection.
   func refuse(_ error: PostgresError)
@@ -76,6 +78,7 @@ final class LeaseLane: ConnectionOwner {
 
   private func tidy(_ connection: Connection) {
     guard !connection.isClosed else { return }
+    if connection.onlyReads { return connection.lose(ConnectionOpener.onlyReads) }
     guard connection.isDrained else { return connection.cancelRunning() }
     switch connection.transactionStatus {
     case PQTRANS_IDLE: serve(connection)
@@ -152,6 +155,15 @@ final class LeaseLane: ConnectionOwner {
     } else if connection.tidyDeadline != nil {
       tidy(connection)
     }
+  }
+
+  /// Unless its tenant had asked to be read-only, the server only reads, a standby perhaps, and the primary is
+  /// elsewhere: new connections look for it, and idle ones go. `connection` goes when its tenant does.
+  func connectionRefusedToWrite(_ connection: Connection) {
+    guard let tenant = connection.tenant, !tenant.isReadOnly else { return }
+    connection.onlyReads = true
+    opener.metReadOnlyServer()
+    for connection in idle { connection.lose(ConnectionOpener.onlyReads) }
   }
 
   func connectionLost(_ connection: Connection, reason: String, unanswered: [StatementRun]) {
@@ -238,6 +250,8 @@ final class SingleStatement: Tenant {
   }
 
   var wantsConnection: Bool { !run.isEnded }
+  /// As its settings say.
+  var isReadOnly: Bool { settings != nil }
 
   func moveIn(_ connection: Connection) {
     run.deadline = connection.loop.now + lane.configuration.statementTimeout

@@ -29,12 +29,14 @@ final class LoopConnections: @unchecked Sendable {
   init(_ configuration: DatabaseConfiguration, loop: EventLoop) {
     self.configuration = configuration
     self.loop = loop
-    let opener = ConnectionOpener(configuration, loop: loop)
-    reads = ReadLane(configuration, opener: opener, loop: loop)
-    writes = LeaseLane(configuration, opener: opener, loop: loop)
+    // An opener each: reads do not wait because a server that only reads has refused a write.
+    func opener(_ configuration: DatabaseConfiguration) -> ConnectionOpener {
+      ConnectionOpener(configuration, loop: loop)
+    }
+    reads = ReadLane(configuration, opener: opener(configuration), loop: loop)
+    writes = LeaseLane(configuration, opener: opener(configuration), loop: loop)
     let reporting = configuration.forReports
-    reports = LeaseLane(
-      reporting, opener: ConnectionOpener(reporting, loop: loop), loop: loop)
+    reports = LeaseLane(reporting, opener: opener(reporting), loop: loop)
     // A cycle, so that this outlives its connections; broken when it is closed and has none.
     reads.changed = { self.changed() }
     writes.changed = { self.changed() }

@@ -128,6 +128,11 @@ final class NotificationListener: ConnectionOwner, @unchecked Sendable {
     backoff.succeeded()
   }
 
+  /// A standby lets nobody listen: the next connection looks for the primary.
+  func connectionRefusedToWrite(_ connection: Connection) {
+    opener.metReadOnlyServer()
+  }
+
   func connectionNotified(channel: String) {
     tell(channel)
   }

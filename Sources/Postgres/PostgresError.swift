@@ -58,12 +58,12 @@ extension PostgresError {
   }
 
   /// Whether the database, not the statement, is at fault, so that a later try may succeed: lost and
-  /// missing connections, no room, timeouts, shutdown (08, 53, 55P03, 57).
+  /// missing connections, no room, timeouts, shutdown, a server that only reads (08, 53, 55P03, 57, 25006).
   package var isUnavailability: Bool {
     switch self {
     case .refused(let sqlState, _, _, _):
       sqlState.hasPrefix("08") || sqlState.hasPrefix("53") || sqlState.hasPrefix("57")
-        || sqlState == "55P03"
+        || sqlState == "55P03" || sqlState == "25006"
     case .notSent, .connectionLost, .unknownOutcome, .timedOut, .poolExhausted: true
     case .decoding, .invalid: false
     }

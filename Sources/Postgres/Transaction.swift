@@ -16,6 +16,7 @@ package final class Transaction: SQLRunner, Tenant, @unchecked Sendable {
     case ended(PostgresError)
   }
 
+  let isReadOnly: Bool
   private let connections: LoopConnections
   private var phase = Phase.new
   /// Sent ahead of the next statement, in the same batch: BEGIN, SAVEPOINT and the like cost no
@@ -27,6 +28,7 @@ package final class Transaction: SQLRunner, Tenant, @unchecked Sendable {
 
   init(on connections: LoopConnections, isolation: Isolation, readOnly: Bool) {
     self.connections = connections
+    isReadOnly = readOnly
     prelude = [isolation.begin(readOnly: readOnly)]
   }
 

@@ -19,8 +19,8 @@ import Testing
 
   @Test("several hosts are several places, each with its own port, or the one for all")
   func places() throws {
-    func places(_ text: String) throws -> [[String?]] {
-      try ConnectionTarget(url: text).places.map { place in
+    func places(_ text: String, writableFirst: Bool = false) throws -> [[String?]] {
+      try ConnectionTarget(url: text).places(writableFirst: writableFirst).map { place in
         ["host", "hostaddr", "port", "target_session_attrs"].map { place[$0] }
       }
     }
@@ -36,6 +36,13 @@ import Testing
     #expect(
       try places("host=a,b target_session_attrs=prefer-standby").map(\.last)
         == ["standby", "standby", "any", "any"])
+    #expect(
+      try places("host=a,b", writableFirst: true).map(\.last)
+        == ["read-write", "read-write", "any", "any"])
+    #expect(
+      try places("host=a,b target_session_attrs=standby", writableFirst: true).map(\.last)
+        == ["standby", "standby"])
+    #expect(try places("host=a", writableFirst: true) == [["a", nil, nil, nil]])
     #expect(try places("host=a,b,c port=1,2") == [["a,b,c", nil, "1,2", nil]])
     #expect(try places("dbname=d").count == 1)
   }

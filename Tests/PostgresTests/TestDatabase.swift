@@ -32,6 +32,21 @@ func withDatabase<Value>(
   }
 }
 
+extension PrivatePostgres {
+  /// Makes a role that is no superuser: these have room of their own.
+  ///
+  /// - Parameter url: a superuser's, to the database that the role may use.
+  /// - Returns: its name, which no other database's has, and its connection string.
+  func makeRole(in url: String) async throws -> (name: String, url: String) {
+    let name = "role_of_\(url.split(separator: "/").last ?? "")"
+    try await withDatabase(url: url) { database in
+      try await database.execute("CREATE ROLE \(identifier: name) LOGIN PASSWORD 'role'")
+      try await database.execute("GRANT ALL ON SCHEMA public TO \(identifier: name)")
+    }
+    return (name, self.url(url, user: name, password: "role"))
+  }
+}
+
 /// The error that `body` throws, if it is one of the database's.
 func postgresError(_ body: () async throws -> Void) async -> PostgresError? {
   do {

@@ -63,6 +63,19 @@ extension PrivatePostgres {
     try await Self.blocking { [self] in try control("promote") }
   }
 
+  /// Restarts a primary as a standby that follows `other`, which may be a standby itself: until one of
+  /// them is promoted there is no server that writes.
+  ///
+  /// - Throws: `Failure`
+  package func demote(following other: PrivatePostgres) async throws {
+    try await Self.blocking { [self] in
+      let source = "host=127.0.0.1 port=\(other.port) user=shop password=\(other.password)"
+      try run("ALTER SYSTEM SET primary_conninfo = '\(source)'")
+      try Self.write("", to: "\(directory)/data/standby.signal")
+    }
+    try await restart(.fast)
+  }
+
   private func control(_ arguments: String...) throws {
     try Program.run(
       ["\(programs)/pg_ctl", "-D", "\(directory)/data", "-w", "-t", "30"] + arguments,

@@ -14,7 +14,11 @@ enum Fault: CaseIterable, CustomTestStringConvertible {
   case deadConnections
   case lostAnswers
   case tooManyConnections
+  case serverFull
   case failover
+  case switchover
+  case switchoverOfAnyHosts
+  case misdirected
   case bouncer
   case bouncerKilled
 
@@ -32,7 +36,11 @@ enum Fault: CaseIterable, CustomTestStringConvertible {
     case .deadConnections: "network: all connections silent for ever, new ones are well"
     case .lostAnswers: "network: all connections lose their answers for ever, new ones are well"
     case .tooManyConnections: "sessions ended, and the server refuses all but two for 1 s"
+    case .serverFull: "sessions ended, and others take all of `max_connections` for 1 s"
     case .failover: "primary killed, standby promoted"
+    case .switchover: "primary made a standby; the other promoted after 1 s in which none writes"
+    case .switchoverOfAnyHosts: "the same, without `target_session_attrs=read-write`"
+    case .misdirected: "the address leads to a standby for 1 s; connections made then stay there"
     case .bouncer: "PgBouncer: all its server connections ended"
     case .bouncerKilled: "PgBouncer killed, and started again"
     }

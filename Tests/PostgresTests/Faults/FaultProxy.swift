@@ -16,13 +16,14 @@ final class FaultProxy: Sendable {
   private static let heldBytesMax = 1 << 18
 
   let port: UInt16
-  private let serverPort: UInt16
   private let listener: Int32
   /// Both ends of a pipe that ends the thread's wait.
   private let wakeUp: (out: Int32, in: Int32)
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
   private struct State {
+    /// Where new links lead.
+    var serverPort: UInt16
     var links: [Link] = []
     var delay: Duration = .zero
     /// What new links are made with.
@@ -31,7 +32,7 @@ final class FaultProxy: Sendable {
   }
 
   init(to serverPort: UInt16) throws {
-    self.serverPort = serverPort
+    state = Mutex(State(serverPort: serverPort))
     port = try LoopbackPort.free(1)[0]
     listener = LoopbackPort.openSocket(SOCK_STREAM)
     var ends: [Int32] = [-1, -1]
@@ -62,6 +63,11 @@ final class FaultProxy: Sendable {
       state.silentForNew = []
       for index in state.links.indices { state.links[index].setSilent([]) }
     }
+  }
+
+  /// New connections go to the server on `port`; those that are open stay where they are.
+  func lead(to port: UInt16) {
+    change { $0.serverPort = port }
   }
 
   /// Each piece that arrives from now on is passed on so much later.
@@ -164,7 +170,7 @@ final class FaultProxy: Sendable {
       let client = Glibc.accept(listener, nil, nil)
       guard client >= 0 else { return }
       let server = LoopbackPort.openSocket(SOCK_STREAM)
-      let connected = LoopbackPort.withAddress(serverPort) { connect(server, $0, $1) }
+      let connected = LoopbackPort.withAddress(state.serverPort) { connect(server, $0, $1) }
       let link = Link(client: client, server: server, silent: state.silentForNew)
       if connected == 0 { state.links.append(link) } else { link.close(withReset: true) }
     }

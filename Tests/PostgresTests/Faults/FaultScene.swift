@@ -23,7 +23,9 @@ struct FaultScene {
       .deadConnections, .lostAnswers:
       try await network(fault)
     case .tooManyConnections: try await crowded()
-    case .failover: try await failover()
+    case .serverFull: try await full()
+    case .failover, .switchover, .switchoverOfAnyHosts: try await pair(fault)
+    case .misdirected: try await misdirected()
     case .bouncer, .bouncerKilled: try await bouncer(isKilled: fault == .bouncerKilled)
     }
   }
@@ -83,18 +85,14 @@ struct FaultScene {
   private static func crowded() async throws -> FaultScene {
     let server = try await PrivatePostgres.shared()
     let truth = try await server.makeDatabase(named: "fault")
-    let role = "crowd_\(UInt32.random(in: .min ... .max))"
-    try await withDatabase(url: truth) { database in
-      try await database.execute("CREATE ROLE \(identifier: role) LOGIN PASSWORD 'crowd'")
-      try await database.execute("GRANT ALL ON SCHEMA public TO \(identifier: role)")
-    }
+    let role = try await server.makeRole(in: truth)
     return FaultScene(
-      url: server.url(truth, user: role, password: "crowd"), truth: truth,
+      url: role.url, truth: truth,
       inject: {
         func limit(to count: StaticString) async throws {
           try await withDatabase(url: truth) { database in
             _ = try await database.execute(
-              "ALTER ROLE \(identifier: role) CONNECTION LIMIT \(raw: count)")
+              "ALTER ROLE \(identifier: role.name) CONNECTION LIMIT \(raw: count)")
           }
         }
         try await limit(to: "2")
@@ -104,18 +102,39 @@ struct FaultScene {
       })
   }
 
-  private static func failover() async throws -> FaultScene {
+  private static func full() async throws -> FaultScene {
+    let server = try await PrivatePostgres.separate(settings: ["max_connections=30"])
+    let truth = try await server.makeDatabase(named: "fault")
+    let url = try await server.makeRole(in: truth).url
+    return FaultScene(
+      url: url, truth: truth,
+      inject: {
+        var occupation = try await Occupation(of: truth, by: url)
+        try await occupation.begin()
+        try await Task.sleep(for: .seconds(1))
+        occupation.end()
+      }, end: { server.remove() })
+  }
+
+  /// A primary and its standby, listed as the callers' hosts in this order.
+  private static func pair(_ fault: Fault) async throws -> FaultScene {
     let primary = try await durableServer()
     let first = try await primary.makeDatabase(named: "fault")
     let standby = try await primary.standby()
     let name = first.split(separator: "/").last ?? ""
     let hosts =
       "host=127.0.0.1,127.0.0.1 port=\(primary.port),\(standby.port) "
-      + "user=shop password=\(standby.password) dbname=\(name) target_session_attrs=read-write"
+      + "user=shop password=\(standby.password) dbname=\(name)"
     return FaultScene(
-      url: hosts, truth: standby.adminURL.replacing("/postgres", with: "/\(name)"),
+      url: hosts + (fault == .switchoverOfAnyHosts ? "" : " target_session_attrs=read-write"),
+      truth: standby.adminURL.replacing("/postgres", with: "/\(name)"),
       inject: {
-        try await primary.kill()
+        if fault == .failover {
+          try await primary.kill()
+        } else {
+          try await primary.demote(following: standby)
+          try await Task.sleep(for: .seconds(1))
+        }
         try await standby.promote()
       },
       end: {
@@ -151,6 +170,26 @@ struct FaultScene {
         default: Issue.record("\(fault) is not the network's")
         }
       }, end: { proxy.close() })
+  }
+
+  private static func misdirected() async throws -> FaultScene {
+    let primary = try await durableServer()
+    let truth = try await primary.makeDatabase(named: "fault")
+    let standby = try await primary.standby()
+    let proxy = try FaultProxy(to: primary.port)
+    return FaultScene(
+      url: truth.replacing(":\(primary.port)/", with: ":\(proxy.port)/"), truth: truth,
+      inject: {
+        proxy.lead(to: standby.port)
+        proxy.reset()
+        try await Task.sleep(for: .seconds(1))
+        proxy.lead(to: primary.port)
+      },
+      end: {
+        proxy.close()
+        primary.remove()
+        standby.remove()
+      })
   }
 
   private static func bouncer(isKilled: Bool) async throws -> FaultScene {

@@ -32,15 +32,28 @@ enum FaultTable {
     }
     print(row(of: fault, runs))
     guard isWritten, all.count == Fault.allCases.count else { return }
-    let document = try String(contentsOf: path, encoding: .utf8)
-    guard let head = document.range(of: marker) else { throw MarkerMissing() }
     let rows = Fault.allCases.map { row(of: $0, all[$0] ?? []) + "\n" }.joined()
     let titles = ["fault", "calls in flight"] + columns.map(\.title) + ["time to recover"]
     let heading =
       "| \(titles.joined(separator: " | ")) |\n" + String(repeating: "|---", count: titles.count)
       + "|\n"
-    try (document[..<head.upperBound] + "\n" + heading + rows)
+    try (document().text + "\n" + heading + rows)
       .write(to: path, atomically: true, encoding: .utf8)
+  }
+
+  /// The faults that the document has rows of, in their order there.
+  static func documentedFaults() throws -> [String] {
+    let rows = try document().table.split(separator: "\n").dropFirst(2)
+    return rows.compactMap { row in
+      row.split(separator: "|").first?.trimmingCharacters(in: .whitespaces)
+    }
+  }
+
+  /// What people wrote, marker included, and what a run wrote below it.
+  private static func document() throws -> (text: Substring, table: Substring) {
+    let document = try String(contentsOf: path, encoding: .utf8)
+    guard let head = document.range(of: marker) else { throw MarkerMissing() }
+    return (document[..<head.upperBound], document[head.upperBound...])
   }
 
   private static func row(of fault: Fault, _ runs: [FaultRun.Outcome]) -> String {
