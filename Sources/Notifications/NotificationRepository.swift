@@ -20,7 +20,7 @@ struct NotificationRepository {
     let params = JSONText(try JSONEncoding.encode(notice.params))
     let state: Notification.State = isReplay ? .replayed : .queued
     for channel in channels {
-      try await runner.execute(
+      try await runner.send(
         """
         INSERT INTO notifications (id, event_id, type, channel, recipient, user_id, params, state)
         VALUES (\(UUID128.v7()), \(eventID), \(notice.type), \(channel.rawValue),

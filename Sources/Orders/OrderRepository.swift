@@ -245,13 +245,13 @@ struct OrderRepository: OrderStore {
       case nil:
         throw NotFound("order")
       case .pending, .awaitingPayment:
-        try await transaction.execute(
+        try await transaction.send(
           """
           UPDATE orders SET cancel_requested = true, cancel_note = \(request.reason),
             version = version + 1
           WHERE id = \(id) AND NOT cancel_requested
           """)
-        try await transaction.execute(
+        try await transaction.send(
           """
           UPDATE sagas SET woken = true, next_run_at = now()
           WHERE order_id = \(id) AND state = 'running'
@@ -283,14 +283,14 @@ struct OrderRepository: OrderStore {
       """, MovedOrder.init)
     guard let moved else { return }
     let first: CheckoutSaga.Step = moved.total.minorUnits > 0 ? .cancelPayment : .releaseHold
-    try await transaction.execute(
+    try await transaction.send(
       """
       INSERT INTO sagas (id, kind, ref_id, order_id, step, direction, input, traceparent)
       VALUES (\(ID<SagaLease>.new()), 'cancel', \(id), \(id), \(first), 'backward',
         \(JSONText(try JSONEncoding.encode(SagaInput.empty))),
         \(RequestScope.current?.trace.traceparent))
       """)
-    try await transaction.execute(
+    try await transaction.send(
       """
       INSERT INTO order_history (order_id, from_state, to_state, actor, reason)
       VALUES (\(id), \(OrderState.confirmed), \(moved.state), \(request.actor),

@@ -16,7 +16,7 @@ struct PaymentFeedRepository: Sendable {
     }
     let payment = try event.data(as: Payment.self).paymentId
     let figures = try event.data(as: PaymentSnapshot.self).figures
-    try await transaction.execute(
+    try await transaction.send(
       """
       UPDATE orders
       SET authorized = \(figures.authorized), captured = \(figures.captured),
@@ -24,7 +24,7 @@ struct PaymentFeedRepository: Sendable {
         payment_version = \(figures.version), version = version + 1
       WHERE payment_id = \(payment) AND payment_version < \(figures.version)
       """)
-    try await transaction.execute(
+    try await transaction.send(
       """
       UPDATE sagas SET woken = true, next_run_at = now()
       FROM orders

@@ -10,7 +10,7 @@ struct LedgerRepository {
   func openAccounts(in currency: Currency) async throws {
     let codes = LedgerAccount.allCases.map(\.rawValue)
     // The condition spares the sequence a number for each payment.
-    try await runner.execute(
+    try await runner.send(
       """
       INSERT INTO ledger_accounts (code, currency)
       SELECT code, \(currency) FROM unnest(\(codes)) code
@@ -23,13 +23,13 @@ struct LedgerRepository {
 
   func post(_ journal: Journal, of payment: Payment) async throws {
     let id = UUID128.v7()
-    try await runner.execute(
+    try await runner.send(
       """
       INSERT INTO ledger_journals (id, operation_id, payment_id, kind, at)
       VALUES (\(id), \(journal.operationID), \(payment.id), \(journal.kind), now())
       """)
     let accounts = journal.lines.map(\.account.rawValue)
-    try await runner.execute(
+    try await runner.send(
       """
       INSERT INTO ledger_entries (journal_id, line, account_id, amount)
       SELECT \(id), lines.number, (SELECT a.id FROM ledger_accounts a

@@ -202,7 +202,7 @@ struct PaymentRepository: PaymentStore {
 
   private func store(_ payment: Payment, in transaction: Transaction) async throws {
     let figures = payment.figures
-    try await transaction.execute(
+    try await transaction.send(
       """
       UPDATE payments SET state = \(payment.state), authorized = \(figures.authorized),
         captured = \(figures.captured), refunded = \(figures.refunded),
@@ -215,7 +215,7 @@ struct PaymentRepository: PaymentStore {
   private func insert(
     _ operation: PaymentOperation, of payment: PaymentID, in transaction: Transaction
   ) async throws {
-    try await transaction.execute(
+    try await transaction.send(
       """
       INSERT INTO payment_operations (id, payment_id, kind, amount, state, token, next_run_at,
         created_at)
@@ -228,7 +228,7 @@ struct PaymentRepository: PaymentStore {
   /// Leaves `attempts` and `next_run_at` alone, which the recovery worker sets without the
   /// payment's lock.
   private func store(_ operation: PaymentOperation, in transaction: Transaction) async throws {
-    try await transaction.execute(
+    try await transaction.send(
       """
       UPDATE payment_operations SET state = \(operation.state), token = \(operation.token),
         provider_ref = \(operation.providerReference), decline_code = \(operation.declineCode)

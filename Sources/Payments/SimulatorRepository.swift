@@ -59,7 +59,7 @@ struct SimulatorRepository: SimulatorStore {
         WHERE key = \(authorization.uuid) AND outcome = 'requires_action'
         """)
       guard changed == 1 else { return }
-      try await transaction.execute(
+      try await transaction.send(
         """
         UPDATE charges SET state = \(verdict.2)
         WHERE authorization_id = \(authorization.uuid)
@@ -83,32 +83,32 @@ struct SimulatorRepository: SimulatorStore {
         case .declined: "declined"
         case .succeeded, .failing, .pending: "authorized"
         }
-      try await transaction.execute(
+      try await transaction.send(
         """
         INSERT INTO charges (authorization_id, token, amount, currency, state, created_at)
         VALUES (\(authorization.uuid), \(token), \(amount.minorUnits),
           \(amount.currency.code), \(state), \(now))
         """)
     case (.capture, .succeeded):
-      try await transaction.execute(
+      try await transaction.send(
         """
         UPDATE charges SET captured = captured + \(amount.minorUnits)
         WHERE authorization_id = \(authorization.uuid)
         """)
     case (.refund, .succeeded):
-      try await transaction.execute(
+      try await transaction.send(
         """
         UPDATE charges SET refunded = refunded + \(amount.minorUnits)
         WHERE authorization_id = \(authorization.uuid)
         """)
     case (.void, .succeeded):
-      try await transaction.execute(
+      try await transaction.send(
         """
         UPDATE charges SET state = 'voided'
         WHERE authorization_id = \(authorization.uuid) AND state <> 'declined'
         """)
       // A customer who has not answered yet comes too late now.
-      try await transaction.execute(
+      try await transaction.send(
         """
         UPDATE keys SET outcome = 'declined', decline_code = 'voided'
         WHERE key = \(authorization.uuid) AND outcome = 'requires_action'
@@ -121,7 +121,7 @@ struct SimulatorRepository: SimulatorStore {
     _ verdict: SimulatorVerdict, key: OperationID, readyAt: Timestamp,
     in transaction: Transaction
   ) async throws {
-    try await transaction.execute(
+    try await transaction.send(
       """
       UPDATE keys SET outcome = \(verdict.outcome), decline_code = \(verdict.declineCode),
         ready_at = \(readyAt)
@@ -133,7 +133,7 @@ struct SimulatorRepository: SimulatorStore {
   }
 
   private func finishRefund(_ key: OperationID, in transaction: Transaction) async throws {
-    try await transaction.execute(
+    try await transaction.send(
       """
       WITH finished AS (
         UPDATE keys SET outcome = 'succeeded' WHERE key = \(key.uuid) AND outcome = 'pending'
@@ -148,7 +148,7 @@ struct SimulatorRepository: SimulatorStore {
     _ outcome: SimulatorVerdict.Outcome, of key: OperationID, deliverAt: Timestamp,
     in transaction: Transaction
   ) async throws {
-    try await transaction.execute(
+    try await transaction.send(
       """
       INSERT INTO events (id, key, outcome, deliver_at)
       VALUES (\(UUID128.v7()), \(key.uuid), \(outcome), \(deliverAt))

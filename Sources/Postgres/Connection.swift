@@ -318,9 +318,12 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   }
 
   private func refused(_ run: StatementRun, by answer: OpaquePointer) {
-    let error = refusal(answer, statement: run.statement)
-    batchError = batchError ?? error
+    var error = refusal(answer, statement: run.statement)
     guard case .refused(let sqlState, _, let message, _) = error else { return }
+    if sqlState == "57014", run.isStopping {
+      error = .timedOut(statement: run.statement.shownText)
+    }
+    batchError = batchError ?? error
     if endsConnection(answer) {
       // What follows is the end of the connection; whether a commit got through is not said.
       if run.kind == .read { queue.prepend(.statement(run)) } else { run.lose(message) }
@@ -333,9 +336,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
       if let refusal = lost.refusal { return run.fail(refusal) }
       prepared.forget(lost, of: run.statement)
       if run.kind == .read || run.kind == .write { return sendAgain(run, insteadOf: error) }
-    case "57014" where run.isStopping:
-      return run.fail(PostgresError.timedOut(statement: run.statement.shownText))
-    case "57014" where run.kind == .read && !run.isEnded && wasCancelling:
+    case "57014" where run.kind == .read && !run.isEnded && !run.isStopping && wasCancelling:
       // The request was meant for the statement before.
       return sendAgain(run, insteadOf: error)
     case "25006": owner?.connectionRefusedToWrite(self)

@@ -82,16 +82,14 @@ package final class Database: SQLRunner {
     _ body: nonisolated(nonsending) (Transaction) async throws -> T
   ) async throws -> T {
     let transaction = Transaction(on: preferred, isolation: isolation, readOnly: readOnly)
-    let value: T
     do {
-      value = try await body(transaction)
-      try Task.checkCancellation()
+      let value = try await body(transaction)
+      try await transaction.commit()
+      return value
     } catch {
       transaction.abandon()
       throw error
     }
-    try await transaction.commit()
-    return value
   }
 
   // MARK: Life

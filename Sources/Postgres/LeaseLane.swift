@@ -224,8 +224,12 @@ final class LeaseLane: ConnectionOwner {
       // It was asked to stop and says nothing: only the connection's end is certain.
       return connection.lose("no answer in time")
     }
-    run.isStopping = true
-    run.deadline = now + configuration.stopGrace
+    // The server answers a batch when all of it is done: any of it may be what takes so long.
+    connection.forEachUnanswered { run in
+      guard run.deadline <= now else { return }
+      run.isStopping = true
+      run.deadline = now + configuration.stopGrace
+    }
     connection.cancelRunning()
   }
 

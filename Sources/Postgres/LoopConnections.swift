@@ -62,12 +62,6 @@ final class LoopConnections: @unchecked Sendable {
     if let error = run.error { throw error }
   }
 
-  /// The same, deaf to cancellation: for what must be known once it was sent.
-  nonisolated(nonsending) func performToTheEnd(_ run: StatementRun, at place: Place) async throws {
-    await wait(for: run, at: place)
-    if let error = run.error { throw error }
-  }
-
   @inline(__always)
   private nonisolated(nonsending) func wait(for run: StatementRun, at place: Place) async {
     await withUnsafeContinuation { continuation in
@@ -113,6 +107,8 @@ final class LoopConnections: @unchecked Sendable {
   }
 
   private func cancel(_ run: StatementRun) {
+    // What became of a COMMIT that was sent must be known.
+    if run.kind == .commit, run.connection != nil { return }
     // Its end forgets the connection.
     let connection = run.connection
     run.fail(CancellationError())

@@ -21,9 +21,19 @@ package protocol SQLRunner: Sendable {
   /// - Throws: `PostgresError` or `CancellationError`.
   @discardableResult
   nonisolated(nonsending) func execute(_ statement: SQL) async throws -> Int
+
+  /// Runs `statement`, whose answer nobody needs: in a transaction with the next statement or COMMIT, in
+  /// one round trip, and that one throws if it is refused; elsewhere at once.
+  ///
+  /// - Throws: as `execute`.
+  nonisolated(nonsending) func send(_ statement: SQL) async throws
 }
 
 extension SQLRunner {
+  package nonisolated(nonsending) func send(_ statement: SQL) async throws {
+    try await execute(statement)
+  }
+
   /// The first column of each row.
   ///
   /// - Throws: as `query`.

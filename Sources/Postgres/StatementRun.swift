@@ -15,7 +15,8 @@ final class StatementRun: @unchecked Sendable {
     /// A statement of a transaction, or a report with its settings ahead of it.
     case inTransaction
     case commit
-    /// Sent by this module for its own ends; nobody waits for it.
+    /// Nobody waits for it: of this module's own, or put off by `Transaction.send`. Its refusal is told by
+    /// what is behind it in its batch.
     case control
   }
 

@@ -4,7 +4,8 @@ import EventLoops
 /// after that its statements are refused.
 ///
 /// Its statements run in the order of the calls, also when several are under way at once. When one
-/// is refused the server refuses all later ones (25P02), unless it ran under a `savepoint`.
+/// is refused the server refuses all later ones (25P02), unless it ran under a `savepoint`. What nobody
+/// needs the answer of is put off by `send`, and then costs no round trip.
 package final class Transaction: SQLRunner, Tenant, @unchecked Sendable {
   // @unchecked: touched on its loop's thread alone.
 
@@ -16,12 +17,22 @@ package final class Transaction: SQLRunner, Tenant, @unchecked Sendable {
     case ended(PostgresError)
   }
 
+  private struct Savepoint {
+    let name: String
+    /// Its SAVEPOINT.
+    let run: StatementRun
+  }
+
+  /// Statements that wait for one to go with; one more is not put off.
+  private static let putOffMax = 128
+  private static let over = PostgresError.notSent(reason: "the transaction has ended")
+
   let isReadOnly: Bool
   private let connections: LoopConnections
   private var phase = Phase.new
-  /// Sent ahead of the next statement, in the same batch: BEGIN, SAVEPOINT and the like cost no
-  /// round trip of their own.
-  private var prelude: [SQL]
+  /// Sent ahead of the next statement, in the same batch: BEGIN, SAVEPOINT and the like, and what was
+  /// put off, cost no round trip of their own. When one of them is refused, so is that statement.
+  private var prelude: [StatementRun]
   private var hasBegun = false
   private var waiting: [StatementRun] = []
   private var savepoints = 0
@@ -29,7 +40,7 @@ package final class Transaction: SQLRunner, Tenant, @unchecked Sendable {
   init(on connections: LoopConnections, isolation: Isolation, readOnly: Bool) {
     self.connections = connections
     isReadOnly = readOnly
-    prelude = [isolation.begin(readOnly: readOnly)]
+    prelude = [StatementRun(isolation.begin(readOnly: readOnly), kind: .control)]
   }
 
   private var loop: EventLoop { connections.loop }
@@ -59,6 +70,16 @@ package final class Transaction: SQLRunner, Tenant, @unchecked Sendable {
     return run
   }
 
+  /// Puts `statement` off until the next one whose answer is awaited, or COMMIT: they go in one batch.
+  /// If it is refused, that one throws its error; later statements are not run, and nothing is committed.
+  ///
+  /// - Throws: as `execute`, of earlier statements, when as many wait as may.
+  package nonisolated(nonsending) func send(_ statement: SQL) async throws {
+    let run = StatementRun(statement, kind: .control)
+    if await onLoop({ self.putOff(run) }) { return }
+    try await execute(statement)
+  }
+
   /// Runs `body` so that what it did is undone, and the transaction can go on, if it throws. Savepoints
   /// nest; two at once beside each other do not work.
   ///
@@ -67,49 +88,48 @@ package final class Transaction: SQLRunner, Tenant, @unchecked Sendable {
   package nonisolated(nonsending) func savepoint<T>(
     _ body: nonisolated(nonsending) (Transaction) async throws -> T
   ) async throws -> T {
-    let name = "shop_\(await nextSavepoint())"
-    let value: T
+    let savepoint = await onLoop { self.setSavepoint() }
     do {
-      value = try await body(self)
+      let value = try await body(self)
+      if await !onLoop({ self.putOffRelease(of: savepoint) }) {
+        try await execute(Self.release(savepoint))
+      }
+      return value
     } catch {
-      // If that fails as well the transaction cannot commit: the first error is the one to tell.
-      try? await undo(to: name)
+      await onLoop { self.putOffUndoing(savepoint) }
       throw error
     }
-    try await execute("RELEASE SAVEPOINT \(identifier: name)")
-    return value
   }
 
-  private nonisolated(nonsending) func nextSavepoint() async -> Int {
+  private static func release(_ savepoint: Savepoint) -> SQL {
+    "RELEASE SAVEPOINT \(identifier: savepoint.name)"
+  }
+
+  private nonisolated(nonsending) func onLoop<Value: Sendable>(
+    _ action: @escaping @Sendable () -> Value
+  ) async -> Value {
     await withUnsafeContinuation { continuation in
-      loop.execute { [self] in
-        savepoints += 1
-        prelude.append("SAVEPOINT \(identifier: "shop_\(savepoints)")")
-        continuation.resume(returning: savepoints)
-      }
+      loop.execute { continuation.resume(returning: action()) }
     }
-  }
-
-  private nonisolated(nonsending) func undo(to name: String) async throws {
-    try await execute("ROLLBACK TO SAVEPOINT \(identifier: name)")
-    try await execute("RELEASE SAVEPOINT \(identifier: name)")
   }
 
   // MARK: The end
 
+  /// Commits, with what was put off; once sent, deaf to cancellation.
+  ///
   /// - Throws: `PostgresError.unknownOutcome` if the answer was lost; otherwise nothing was committed.
   nonisolated(nonsending) func commit() async throws {
     let run = StatementRun("COMMIT", kind: .commit)
-    try await connections.performToTheEnd(run, at: .commit(self))
+    try await connections.perform(run, at: .commit(self))
     // The server answers COMMIT in a failed transaction with success, and this tag.
     if run.commandTag == "ROLLBACK" { throw Self.failed("one of its statements had failed") }
   }
 
-  /// Rolls back; does not wait for it.
+  /// Rolls back what is not committed; does not wait for it.
   func abandon() {
     loop.execute { [self] in
       let connection = openConnection
-      phase = .ended(.notSent(reason: "the transaction has ended"))
+      phase = .ended(Self.over)
       if let connection { connections.writes.release(connection) }
     }
   }
@@ -126,6 +146,9 @@ package final class Transaction: SQLRunner, Tenant, @unchecked Sendable {
     if case .open(let connection) = phase { connection } else { nil }
   }
 
+  /// Nothing was sent, and nothing is to be.
+  private var isUntouched: Bool { !hasBegun && prelude.count == 1 }
+
   func submit(_ run: StatementRun) {
     switch phase {
     case .new:
@@ -140,19 +163,20 @@ package final class Transaction: SQLRunner, Tenant, @unchecked Sendable {
 
   func submitCommit(_ run: StatementRun) {
     switch phase {
-    case .new:
-      phase = .ended(.notSent(reason: "the transaction has ended"))
+    case .new where isUntouched:
+      phase = .ended(Self.over)
       run.succeedWithoutResult()
+    case .new, .ended: submit(run)
     case .waiting:
-      phase = .ended(.notSent(reason: "the transaction has ended"))
+      phase = .ended(Self.over)
       run.fail(Self.failed("one of its statements was given up"))
-    case .ended(let error): run.fail(error)
     case .open(let connection):
-      phase = .ended(.notSent(reason: "the transaction has ended"))
       if connection.inFlight > 0 || connection.hasAnsweredAbandoned {
+        phase = .ended(Self.over)
         run.fail(Self.failed("one of its statements was given up"))
         connections.writes.release(connection)
-      } else if !hasBegun {
+      } else if isUntouched {
+        phase = .ended(Self.over)
         run.succeedWithoutResult()
         connections.writes.release(connection)
       } else {
@@ -162,17 +186,61 @@ package final class Transaction: SQLRunner, Tenant, @unchecked Sendable {
   }
 
   private func send(_ run: StatementRun, on connection: Connection) {
-    let deadline = loop.now + connections.configuration.statementTimeout
-    run.deadline = deadline
-    let before = prelude.map { statement in
-      let control = StatementRun(statement, kind: .control)
-      control.deadline = deadline
-      return control
-    }
+    let batch = prelude + [run]
     prelude.removeAll()
     hasBegun = true
-    connection.sendAlone(before + [run])
+    let deadline = loop.now + connections.configuration.statementTimeout
+    for run in batch { run.deadline = deadline }
+    let isCommit = run.kind == .commit
+    if isCommit { phase = .ended(Self.over) }
+    connection.sendAlone(batch)
+    // Nothing is under way if it could not be sent, so no answer will end the lease.
+    if isCommit, !connection.isClosed, connection.isDrained {
+      connections.writes.release(connection)
+    }
   }
+
+  // MARK: What goes with the next statement
+
+  /// - Returns: false if it is to be awaited: there is no room, or no transaction any more.
+  private func putOff(_ run: StatementRun) -> Bool {
+    if case .ended = phase { return false }
+    guard prelude.count < Self.putOffMax else { return false }
+    prelude.append(run)
+    return true
+  }
+
+  private func setSavepoint() -> Savepoint {
+    savepoints += 1
+    let name = "shop_\(savepoints)"
+    let run = StatementRun("SAVEPOINT \(identifier: name)", kind: .control)
+    prelude.append(run)
+    return Savepoint(name: name, run: run)
+  }
+
+  /// - Returns: false if the release is to be awaited: what goes with it may be refused, and is then to be
+  ///   undone.
+  private func putOffRelease(of savepoint: Savepoint) -> Bool {
+    if prelude.last === savepoint.run {
+      prelude.removeLast()
+      return true
+    }
+    guard prelude.isEmpty else { return false }
+    prelude.append(StatementRun(Self.release(savepoint), kind: .control))
+    return true
+  }
+
+  private func putOffUndoing(_ savepoint: Savepoint) {
+    if let unsent = prelude.firstIndex(where: { $0 === savepoint.run }) {
+      prelude.removeSubrange(unsent...)
+    } else {
+      // What has not been sent came after it.
+      let rollback: SQL = "ROLLBACK TO SAVEPOINT \(identifier: savepoint.name)"
+      prelude = [rollback, Self.release(savepoint)].map { StatementRun($0, kind: .control) }
+    }
+  }
+
+  // MARK: As a tenant
 
   var wantsConnection: Bool { waiting.contains { !$0.isEnded } }
 
@@ -181,7 +249,7 @@ package final class Transaction: SQLRunner, Tenant, @unchecked Sendable {
     phase = .open(connection)
     let runs = waiting
     waiting = []
-    for run in runs where !run.isEnded { send(run, on: connection) }
+    for run in runs where !run.isEnded { submit(run) }
   }
 
   func refuse(_ error: PostgresError) {

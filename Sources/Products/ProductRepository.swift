@@ -49,17 +49,17 @@ struct ProductRepository: ProductStore {
       guard let id, let variantID else {
         throw PostgresError.invalid("an INSERT .. RETURNING returned nothing")
       }
-      try await runner.execute(
+      try await runner.send(
         "UPDATE products SET default_variant_id = \(variantID) WHERE id = \(id)")
-      try await runner.execute(
+      try await runner.send(
         """
         INSERT INTO variant_prices (variant_id, currency, amount)
         VALUES (\(variantID), \(draft.price.currency), \(draft.price.minorUnits))
         """)
-      try await runner.execute(
+      try await runner.send(
         "INSERT INTO stock (variant_id, on_hand) VALUES (\(variantID), \(draft.initialStock))")
       if draft.initialStock > 0 {
-        try await runner.execute(
+        try await runner.send(
           """
           INSERT INTO stock_movements (variant_id, delta, reason, ref_type, ref_id, actor)
           VALUES (\(variantID), \(draft.initialStock), 'received', 'product',
@@ -89,7 +89,7 @@ struct ProductRepository: ProductStore {
         throw ProductError.changedMeanwhile(currentVersion: old.version + 1)
       }
       if let price = product.price, price != old.price {
-        try await runner.execute(
+        try await runner.send(
           """
           INSERT INTO variant_prices (variant_id, currency, amount)
           SELECT default_variant_id, \(price.currency), \(price.minorUnits)
@@ -98,7 +98,7 @@ struct ProductRepository: ProductStore {
           """)
       }
       if product.categories != old.categories {
-        try await runner.execute("DELETE FROM product_categories WHERE product_id = \(product.id)")
+        try await runner.send("DELETE FROM product_categories WHERE product_id = \(product.id)")
         try await link(product.id, to: product.categories)
       }
       try await tell(

@@ -104,11 +104,11 @@ struct ProductSeedRepository {
   func run() async throws {
     try await database.transaction { transaction in
       // Two seeds at once would both find the table empty.
-      try await transaction.execute("LOCK TABLE products IN EXCLUSIVE MODE")
+      try await transaction.send("LOCK TABLE products IN EXCLUSIVE MODE")
       let count: Int? = try await transaction.value("SELECT count(*) FROM products")
       guard count == 0 else { return }
       for category in Self.categories {
-        try await transaction.execute(
+        try await transaction.send(
           """
           INSERT INTO categories (slug, name, parent_id, path)
           SELECT \(category.slug), \(category.name), parent.id,

@@ -61,7 +61,7 @@ struct ReservationRepository: ReservationStore {
       "SELECT variant_id FROM stock WHERE variant_id = ANY(\(variants))")
     let unknown = variants.filter { !known.contains($0) }
     guard unknown.isEmpty else { throw ReservationError.unknownVariants(unknown) }
-    try await runner.execute(
+    try await runner.send(
       """
       INSERT INTO reservation_lines (order_id, variant_id, quantity)
       SELECT \(id), line.variant, line.quantity
@@ -119,7 +119,7 @@ struct ReservationRepository: ReservationStore {
   func save(
     _ reservation: Reservation, state: Reservation.State, expiresAt: Timestamp
   ) async throws -> Reservation {
-    try await runner.execute(
+    try await runner.send(
       """
       UPDATE reservations SET state = \(state.rawValue), expires_at = \(expiresAt),
         version = version + 1, updated_at = now()

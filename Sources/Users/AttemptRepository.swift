@@ -12,9 +12,9 @@ struct AttemptRepository: AttemptStore {
     try await database.transaction { transaction in
       // In statements of their own, before the one that counts: that one then sees whoever was
       // first. Account before place, here as everywhere.
-      try await transaction.execute(
+      try await transaction.send(
         "SELECT pg_advisory_xact_lock(hashtextextended(\("account " + account), 0))")
-      try await transaction.execute(
+      try await transaction.send(
         "SELECT pg_advisory_xact_lock(hashtextextended(\("place " + prefix), 0))")
       guard allows(try await attempts(account, prefix, in: transaction)) else { return nil }
       return try await transaction.value(

@@ -16,8 +16,8 @@ struct SigningKeyRepository: Sendable {
     try await database.transaction { transaction in
       // Of several instances that start together one inserts. The lock is a statement of its own, so
       // that the next one sees what the holder before us committed.
-      try await transaction.execute("SELECT pg_advisory_xact_lock(7283001)")
-      try await transaction.execute(
+      try await transaction.send("SELECT pg_advisory_xact_lock(7283001)")
+      try await transaction.send(
         """
         INSERT INTO signing_keys (kid, public, private)
         SELECT \(key.verifyingKey.id), \(key.verifyingKey.rawBytes), \(sealed)

@@ -242,7 +242,7 @@ package struct FeedConsumer: Sendable {
       metadata: ["source": "\(source)", "position": "\(event.position)", "error": "\(error)"])
     let json = JSONText(try JSONEncoding.encode(event.payload))
     return try await commit(place, to: event.position) { transaction in
-      _ = try await transaction.execute(
+      try await transaction.send(
         """
         INSERT INTO dead_letters (source, position, event, error)
         VALUES (\(source), \(event.position), \(json), \(String("\(error)".prefix(1000))))

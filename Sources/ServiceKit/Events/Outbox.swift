@@ -34,7 +34,7 @@ package struct Outbox: Sendable {
   /// Inserts `event`. To be called after the aggregate's row is locked, so that events of one
   /// aggregate are numbered in the order of its versions.
   package func append(_ event: EventDraft, in transaction: any SQLRunner) async throws {
-    _ = try await transaction.execute(
+    try await transaction.send(
       """
       INSERT INTO outbox (event_id, type, subject, version, data, traceparent)
       VALUES (\(UUID128.v7()), \(event.type), \(event.subject), \(Int64(event.version)),

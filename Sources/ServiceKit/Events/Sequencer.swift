@@ -21,8 +21,10 @@ struct Sequencer: Sendable {
   func run() async throws {
     var isNews = false
     var quietUntil = ContinuousClock.now
+    var seen = signal.count(.unnumbered)
     while !Task.isCancelled {
-      let seen = signal.count(.unnumbered)
+      let seenBefore = seen
+      seen = signal.count(.unnumbered)
       let numbered = try await number()
       if numbered > 0 {
         signal.raise(.numbered)
@@ -36,7 +38,7 @@ struct Sequencer: Sendable {
       }
       if numbered < Self.batchMax {
         // Right after an append the row is not committed yet: look again soon.
-        let isFresh = signal.count(.unnumbered) != seen || numbered > 0
+        let isFresh = signal.count(.unnumbered) != seenBefore || numbered > 0
         guard let loop = EventLoop.current else { preconditionFailure("workers run on a loop") }
         if isFresh {
           try await loop.sleep(for: .milliseconds(5))
@@ -67,7 +69,7 @@ struct Sequencer: Sendable {
         ) AS fresh
         WHERE outbox.id = fresh.id
         """)
-      _ = try await transaction.execute(
+      try await transaction.send(
         "UPDATE feed_head SET position = \(head + Int64(numbered))")
       return numbered
     }

@@ -13,7 +13,7 @@ func emptySchema(_ schema: String, keeping kept: [String], in database: Database
     guard !emptied.isEmpty else { return }
     let list = SQL.joined(emptied, separator: ", ")
     // Together, so that foreign keys among them are no obstacle.
-    try await transaction.execute("TRUNCATE \(list) RESTART IDENTITY")
-    try await transaction.execute("UPDATE feed_head SET position = 0")
+    try await transaction.send("TRUNCATE \(list) RESTART IDENTITY")
+    try await transaction.send("UPDATE feed_head SET position = 0")
   }
 }

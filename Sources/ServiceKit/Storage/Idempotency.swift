@@ -99,7 +99,7 @@ package struct IdempotencyStore: Sendable {
     _ response: HTTPResponse, _ principal: String, _ key: String, in transaction: Transaction
   ) async throws {
     precondition(response.stream == nil, "a streamed answer cannot be kept for a key")
-    _ = try await transaction.execute(
+    try await transaction.send(
       """
       UPDATE idempotency_keys SET status = \(Int32(response.status.code)),
         headers = \(response.fields.description), body = \(response.body)

@@ -12,6 +12,9 @@ struct Interleaving {
     case transaction
     case refusedTransaction
     case savepoints
+    /// Whose statements go with its COMMIT.
+    case putOff
+    case refusedPutOff
   }
 
   struct Call {
@@ -148,6 +151,23 @@ struct Interleaving {
           return try await tx.savepoint { tx in
             try await tx.value("INSERT INTO ledger VALUES (\(number), 2) RETURNING number")
           }
+        }
+      }
+    case .putOff:
+      await ledger.note(.transaction) { number in
+        try await database.transaction { tx in
+          for part in 1...2 {
+            try await tx.send("INSERT INTO ledger VALUES (\(number), \(part))")
+          }
+          return number
+        }
+      }
+    case .refusedPutOff:
+      await refused("22012", .transaction, ledger) { number in
+        try await database.transaction { tx in
+          try await tx.send("INSERT INTO ledger VALUES (\(number), 1)")
+          try await tx.send("SELECT 1 / (\(number) - \(number))")
+          return number
         }
       }
     }
