@@ -30,22 +30,32 @@ extension ConnectionOwner {
 final class Connection: DescriptorHandler, @unchecked Sendable {
   // @unchecked: touched on the loop's thread alone.
 
-  private enum Entry {
+  enum Entry {
     case statement(StatementRun)
     case prepare(PreparedStatement, of: SQL)
     case sync
+    /// Outside pipeline mode; see `Connection+Copy`.
+    case copy(CopyStep, StatementRun)
+
+    /// What somebody may wait for.
+    var run: StatementRun? {
+      switch self {
+      case .statement(let run), .copy(_, let run): run
+      case .prepare, .sync: nil
+      }
+    }
   }
 
   /// A statement that was skipped because of its neighbours, or whose plan was lost, is sent again:
   /// alone and unprepared, so that neither happens to it twice.
   private static let failedAttemptsMax = 3
-  private static let closed = PostgresError.notSent(reason: "the connection is closed")
+  static let closed = PostgresError.notSent(reason: "the connection is closed")
 
   let loop: EventLoop
   /// Lives until its last connection is closed.
   unowned var owner: (any ConnectionOwner)?
   /// Callers' statements that have not been answered.
-  private(set) var inFlight = 0
+  var inFlight = 0
   /// A request to cancel is on its way, and may hit whatever statement runs when it arrives.
   private(set) var isCancelling = false
   private(set) var isClosed = false
@@ -61,19 +71,21 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   var hasAnsweredAbandoned = false
   /// The server only reads; kept by `LeaseLane`.
   var onlyReads = false
-  private let handle: OpaquePointer
+  /// How far a COPY has come; nil without one.
+  var copyPhase: CopyPhase?
+  let handle: OpaquePointer
   private var watch: DescriptorWatch?
   /// The socket once more. libpq closes its own before it says that the connection broke; while another
   /// process has a copy (a child before its exec), epoll would go on about a watch that is gone.
   private let socketCopy: Int32
   // These two are touched for each statement; see DescriptorWatch.
-  @exclusivity(unchecked) private var queue = Deque<Entry>()
+  @exclusivity(unchecked) var queue = Deque<Entry>()
   @exclusivity(unchecked) private var prepared: PreparedStatements
   /// Statements sent since the last Sync.
   private var unsynced = 0
   private var willSync = false
   /// What has come for the first of `queue`.
-  private var answer: OpaquePointer?
+  var answer: OpaquePointer?
   /// The good answer to the write that is the first of `queue`. It is told when its batch has ended: the
   /// Sync commits, and the server may still refuse that.
   private var uncommitted: OpaquePointer?
@@ -95,7 +107,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   }
 
   /// Nothing is under way, not even a cancellation.
-  var isDrained: Bool { queue.isEmpty && !isCancelling }
+  var isDrained: Bool { queue.isEmpty && !isCancelling && copyPhase == nil }
 
   /// Whether it is so old that another should take its place.
   func isOld(at now: MonotonicTime) -> Bool { replaceAt <= now && !isReplaced }
@@ -134,6 +146,10 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   private func enqueue(_ run: StatementRun) -> Bool {
     guard !isClosed else {
       run.fail(Self.closed)
+      return false
+    }
+    guard copyPhase == nil else {
+      run.fail(PostgresError.invalid("a COPY is under way in this transaction"))
       return false
     }
     guard dispatch(run) else {
@@ -207,9 +223,11 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     flush()
   }
 
-  private func flush() {
+  func flush() {
     switch PQflush(handle) {
-    case 0: watch?.want(.readable)
+    case 0:
+      watch?.want(.readable)
+      if copyPhase == .open { finishCopyData() }
     case 1: watch?.want([.readable, .writable])
     default: lose(String(cString: PQerrorMessage(handle)))
     }
@@ -220,13 +238,16 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   func descriptorReady(_ readiness: Readiness) {
     if readiness.contains(.writable) { flush() }
     guard !isClosed, readiness != .writable else { return }
-    receive()
+    switch copyPhase {
+    case nil, .waiting: receive()
+    case .asked, .open, .ending: receiveOfCopy()
+    }
   }
 
   private func receive() {
     guard PQconsumeInput(handle) == 1 else { return lose(String(cString: PQerrorMessage(handle))) }
     var hasEndedBatch = false
-    while !isClosed, !queue.isEmpty, PQisBusy(handle) == 0 {
+    answers: while !isClosed, !queue.isEmpty, PQisBusy(handle) == 0 {
       guard let result = PQgetResult(handle) else {
         guard let answer else { break }  // Nothing came: the connection is gone.
         self.answer = nil
@@ -239,6 +260,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
         queue.removeFirst()
         batchError = nil
         hasEndedBatch = true
+        if case .copy? = queue.first { break answers }
       } else {
         if let answer { PQclear(answer) }
         answer = result
@@ -248,7 +270,13 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     takeNotifications()
     if PQstatus(handle) == CONNECTION_BAD { return lose(String(cString: PQerrorMessage(handle))) }
     flush()
-    guard hasEndedBatch, !isClosed, isDrained else { return }
+    guard hasEndedBatch, !isClosed else { return }
+    if copyPhase == .waiting { takeCopyStep() }
+    tellIfDrained()
+  }
+
+  func tellIfDrained() {
+    guard !isClosed, isDrained else { return }
     wasCancelling = false
     owner?.connectionDrained(self)
   }
@@ -270,11 +298,13 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
       lose("an answer came that no statement had asked for")
     case .prepare(let new, let statement):
       if status == PGRES_FATAL_ERROR {
-        new.refusal = refusal(answer, statement: statement)
+        new.refusal = PostgresError(answer: answer, statement: statement)
         batchError = batchError ?? new.refusal
       }
       if status != PGRES_COMMAND_OK { prepared.forget(new, of: statement) }
       PQclear(answer)
+    case .copy:
+      preconditionFailure("a COPY's answers are taken outside pipeline mode")
     case .statement(let run):
       if let refused = uncommitted {
         uncommitted = nil
@@ -318,25 +348,21 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   }
 
   private func refused(_ run: StatementRun, by answer: OpaquePointer) {
-    var error = refusal(answer, statement: run.statement)
-    guard case .refused(let sqlState, _, let message, _) = error else { return }
-    if sqlState == "57014", run.isStopping {
-      error = .timedOut(statement: run.statement.shownText)
-    }
+    let error = refusal(of: run, by: answer)
     batchError = batchError ?? error
-    if endsConnection(answer) {
+    if endsConnection(answer), case .refused(_, _, let message, _) = error {
       // What follows is the end of the connection; whether a commit got through is not said.
       if run.kind == .read { queue.prepend(.statement(run)) } else { run.lose(message) }
       return lose(message)
     }
-    switch sqlState {
+    switch error.sqlState {
     case "26000", "0A000":
       // The server no longer has the plan, or a changed table made it useless; nothing was run.
       guard let lost = run.prepared else { break }
       if let refusal = lost.refusal { return run.fail(refusal) }
       prepared.forget(lost, of: run.statement)
       if run.kind == .read || run.kind == .write { return sendAgain(run, insteadOf: error) }
-    case "57014" where run.kind == .read && !run.isEnded && !run.isStopping && wasCancelling:
+    case "57014" where run.kind == .read && !run.isEnded && wasCancelling:
       // The request was meant for the statement before.
       return sendAgain(run, insteadOf: error)
     case "25006": owner?.connectionRefusedToWrite(self)
@@ -351,13 +377,16 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     sendAlone(run)
   }
 
-  private func refusal(_ answer: OpaquePointer, statement: SQL) -> PostgresError {
-    PostgresError(answer: answer, statement: statement)
+  /// What the server said in refusing `run`; that its time was up, if it was asked to stop it for that.
+  func refusal(of run: StatementRun, by answer: OpaquePointer) -> PostgresError {
+    let error = PostgresError(answer: answer, statement: run.statement)
+    guard run.isStopping, error.sqlState == "57014" else { return error }
+    return .timedOut(statement: run.statement.shownText)
   }
 
   /// Whether the server closes the connection with this error, or libpq itself made it up because the
   /// connection broke.
-  private func endsConnection(_ answer: OpaquePointer) -> Bool {
+  func endsConnection(_ answer: OpaquePointer) -> Bool {
     guard let severity = PQresultErrorField(answer, PostgresError.Field.severity) else {
       return true
     }
@@ -381,22 +410,24 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
       // does not give one.
       try? await Cancellation.threads.run { cancellation.send() }
       isCancelling = false
-      guard !isClosed, isDrained else { return }
-      wasCancelling = false
-      owner?.connectionDrained(self)
+      tellIfDrained()
     }
   }
 
   /// The caller's statement that the server is at. What this module sends ahead of it (BEGIN) is soon done, but
   /// answered only with it.
   var running: StatementRun? {
-    for case .statement(let run) in queue where run.kind != .control { return run }
+    for entry in queue {
+      if let run = entry.run, run.kind != .control { return run }
+    }
     return nil
   }
 
   /// Every statement that has not been answered, in order.
   func forEachUnanswered(_ body: (StatementRun) -> Void) {
-    for case .statement(let run) in queue { body(run) }
+    for entry in queue {
+      if let run = entry.run { body(run) }
+    }
   }
 
   // MARK: The end
@@ -412,8 +443,11 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     answer = nil
     uncommitted = nil
     PQfinish(handle)
+    copyPhase = nil
     var unanswered: [StatementRun] = []
-    for case .statement(let run) in queue where !run.isEnded { unanswered.append(run) }
+    for entry in queue {
+      if let run = entry.run, !run.isEnded { unanswered.append(run) }
+    }
     queue.removeAll()
     inFlight = 0
     let line = reason.split(separator: "\n").first.map(String.init) ?? "closed"

@@ -15,6 +15,7 @@ final class LoopConnections: @unchecked Sendable {
     case reports
     case transaction(Transaction)
     case commit(Transaction)
+    case copy(Transaction, CopyStep)
   }
 
   let loop: EventLoop
@@ -62,6 +63,12 @@ final class LoopConnections: @unchecked Sendable {
     if let error = run.error { throw error }
   }
 
+  /// The same, deaf to cancellation: for what must be done all the same.
+  nonisolated(nonsending) func performToTheEnd(_ run: StatementRun, at place: Place) async throws {
+    await wait(for: run, at: place)
+    if let error = run.error { throw error }
+  }
+
   @inline(__always)
   private nonisolated(nonsending) func wait(for run: StatementRun, at place: Place) async {
     await withUnsafeContinuation { continuation in
@@ -102,6 +109,7 @@ final class LoopConnections: @unchecked Sendable {
         SingleStatement(run, lane: reports, settings: configuration.reportSettings))
     case .transaction(let transaction): transaction.submit(run)
     case .commit(let transaction): transaction.submitCommit(run)
+    case .copy(let transaction, let step): transaction.submit(step, run)
     }
     sweepLater()
   }

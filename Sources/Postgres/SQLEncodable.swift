@@ -15,6 +15,18 @@ package protocol SQLEncodable {
 
 extension SQLEncodable {
   package var isSQLNull: Bool { false }
+
+  /// Appends the value as rows and arrays hold it: its length in four bytes, -1 for NULL, and its bytes.
+  func encodeWithLength(into bytes: inout [UInt8]) {
+    let lengthAt = bytes.count
+    Int32(-1).appendBigEndian(to: &bytes)
+    if isSQLNull { return }
+    encode(into: &bytes)
+    let length = UInt32(bytes.count - lengthAt - 4)
+    for index in 0..<4 {
+      bytes[lengthAt + index] = UInt8(truncatingIfNeeded: length >> (24 - 8 * index))
+    }
+  }
 }
 
 extension Optional: SQLEncodable where Wrapped: SQLEncodable {

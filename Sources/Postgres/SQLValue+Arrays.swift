@@ -48,15 +48,7 @@ extension SQLArrayElement where Self: SQLEncodable & SQLDecodable {
     if values.isEmpty { return }
     Int32(values.count).appendBigEndian(to: &bytes)
     Int32(1).appendBigEndian(to: &bytes)
-    for value in values {
-      let lengthAt = bytes.count
-      Int32(0).appendBigEndian(to: &bytes)
-      value.encode(into: &bytes)
-      let length = UInt32(bytes.count - lengthAt - 4)
-      for index in 0..<4 {
-        bytes[lengthAt + index] = UInt8(truncatingIfNeeded: length >> (24 - 8 * index))
-      }
-    }
+    for value in values { value.encodeWithLength(into: &bytes) }
   }
 
   package static func decodeArray(_ cell: SQLCell) throws(SQLCellFault) -> [Self] {

@@ -28,7 +28,7 @@ package final class Transaction: SQLRunner, Tenant, @unchecked Sendable {
   private static let over = PostgresError.notSent(reason: "the transaction has ended")
 
   let isReadOnly: Bool
-  private let connections: LoopConnections
+  let connections: LoopConnections
   private var phase = Phase.new
   /// Sent ahead of the next statement, in the same batch: BEGIN, SAVEPOINT and the like, and what was
   /// put off, cost no round trip of their own. When one of them is refused, so is that statement.
@@ -159,6 +159,18 @@ package final class Transaction: SQLRunner, Tenant, @unchecked Sendable {
     case .open(let connection): send(run, on: connection)
     case .ended(let error): run.fail(error)
     }
+  }
+
+  func submit(_ step: CopyStep, _ run: StatementRun) {
+    guard case .open(let connection) = phase else {
+      // It was open when the COPY began.
+      if case .ended(let error) = phase { run.fail(error) }
+      return
+    }
+    // Giving up has no time of its own: if the server is not there to read of it, the next sweep stops it.
+    run.deadline = loop.now
+    if !step.givesUp { run.deadline = run.deadline + connections.configuration.statementTimeout }
+    connection.copy(step, run)
   }
 
   func submitCommit(_ run: StatementRun) {
