@@ -113,6 +113,15 @@ package final class Database: SQLRunner {
     connections.reduce(into: PoolStatistics()) { $0.add($1.statistics) }
   }
 
+  /// Of each statement that has a name (`SQL.named`) and was run, in the names' order.
+  package var statementStatistics: [StatementStatistics] {
+    var all: [String: StatementStatistics] = [:]
+    for connections in connections {
+      all.merge(connections.timings.all) { first, second in first.adding(second) }
+    }
+    return all.values.sorted { $0.name < $1.name }
+  }
+
   /// Refuses new work, lets what is under way end (for at most a statement's longest time; no report gets
   /// longer), and closes the connections.
   package func close() async {

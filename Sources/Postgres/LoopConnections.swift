@@ -26,6 +26,7 @@ final class LoopConnections: @unchecked Sendable {
   private var isSweeping = false
   private var whenClosed: [() -> Void] = []
   private let counts = Mutex(PoolStatistics())
+  let timings = StatementTimings()
 
   init(_ configuration: DatabaseConfiguration, loop: EventLoop) {
     self.configuration = configuration
@@ -101,6 +102,7 @@ final class LoopConnections: @unchecked Sendable {
   // MARK: On the loop
 
   private func submit(_ run: StatementRun, at place: Place) {
+    timings.begin(run, on: loop)
     switch place {
     case .reads: reads.submit(run)
     case .writes: writes.lease(SingleStatement(run, lane: writes))

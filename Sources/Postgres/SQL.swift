@@ -17,6 +17,8 @@ package struct SQL: Sendable {
   var parameters: [Parameter] = []
   /// Whether the text holds a value that was spliced in by `\(literal:)`; such a text is not shown.
   var hasLiteral = false
+  /// What `StatementStatistics` are kept under.
+  private(set) var name: StaticString?
 
   /// One bound value.
   struct Parameter: Sendable {
@@ -34,6 +36,18 @@ package struct SQL: Sendable {
   /// Text that was put together at run time and is trusted: a migration, a file of the program's.
   package init(verbatim text: String) {
     self.text = Array(text.utf8)
+  }
+
+  /// `statement` under a name for `Database.statementStatistics`. A part's name does not become that of the
+  /// whole.
+  ///
+  ///     try await runner.first(.named("order.by-id", "SELECT .. WHERE id = \(id)"), Order.init)
+  ///
+  /// - Parameter name: the same wherever the same is done.
+  package static func named(_ name: StaticString, _ statement: SQL) -> SQL {
+    var named = statement
+    named.name = name
+    return named
   }
 
   /// The two in this order; the second's parameters are numbered on.

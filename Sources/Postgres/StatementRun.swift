@@ -33,6 +33,8 @@ final class StatementRun: @unchecked Sendable {
   /// Where it was last sent. Not weak: a weak reference would make every retain of the connection a
   /// slow one. The end of the run breaks the cycle.
   var connection: Connection?
+  /// Set for a named statement when it begins.
+  var measurement: StatementMeasurement?
   private(set) var isEnded = false
   private(set) var error: (any Error)?
   private var result: OpaquePointer?
@@ -92,6 +94,7 @@ final class StatementRun: @unchecked Sendable {
   private func end() {
     isEnded = true
     connection = nil
+    measurement?.end(with: error)
     continuation?.resume()
     continuation = nil
   }

@@ -203,6 +203,7 @@ package final class Transaction: SQLRunner, Tenant, @unchecked Sendable {
     hasBegun = true
     let deadline = loop.now + connections.configuration.statementTimeout
     for run in batch { run.deadline = deadline }
+    for run in batch.dropLast() { connections.timings.begin(run, on: loop) }
     let isCommit = run.kind == .commit
     if isCommit { phase = .ended(Self.over) }
     connection.sendAlone(batch)

@@ -37,6 +37,18 @@ package struct PrometheusText {
     for (labels, value) in series { sample(name, labels.map(label), value) }
   }
 
+  /// A whole histogram; each series has one count more than there are bounds, for what lies above.
+  package mutating func histogram(
+    _ name: String, help: String, bounds: [Double],
+    _ series: [(labels: [(String, String)], counts: [Int64], sum: Double)]
+  ) {
+    let name = MetricName.plain(name)
+    begin(name, .histogram, help: help)
+    for (labels, counts, sum) in series {
+      histogram(name, labels.map(label), bounds: bounds, counts: counts, sum: sum)
+    }
+  }
+
   private func label(_ label: (String, String)) -> MetricLabel {
     MetricLabel(name: MetricName.label(label.0), value: label.1)
   }
@@ -59,11 +71,17 @@ package struct PrometheusText {
     append("\n")
   }
 
-  /// Cumulative buckets, sum and count of one series.
   mutating func histogram(_ name: String, _ labels: [MetricLabel], _ cell: HistogramCell) {
     let (counts, sum) = cell.snapshot
+    histogram(name, labels, bounds: cell.bounds, counts: counts, sum: sum)
+  }
+
+  /// Cumulative buckets, sum and count of one series.
+  private mutating func histogram(
+    _ name: String, _ labels: [MetricLabel], bounds: [Double], counts: [Int64], sum: Double
+  ) {
     var total: Int64 = 0
-    for (bound, count) in zip(cell.bounds + [.infinity], counts) {
+    for (bound, count) in zip(bounds + [.infinity], counts) {
       total += count
       sample(
         "\(name)_bucket", labels + [MetricLabel(name: "le", value: number(bound))], integer: total)

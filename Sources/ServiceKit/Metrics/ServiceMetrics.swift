@@ -30,6 +30,7 @@ enum ServiceMetrics {
       text.gauge(
         "db_waiters", help: "Transactions and writes that wait for a connection.",
         [([], Double(pool.waiting))])
+      statements(database.statementStatistics, into: &text)
       let load = kit.load
       text.gauge(
         "http_requests_in_flight", help: "Requests being answered: at work, or waiting as asked.",
@@ -56,6 +57,19 @@ enum ServiceMetrics {
         })
     }
     return metrics
+  }
+
+  /// Names are of the program's text, so they are as many as it has.
+  static func statements(_ statistics: [StatementStatistics], into text: inout PrometheusText) {
+    text.histogram(
+      "db_client_operation_duration_seconds",
+      help:
+        "Time from asking for a named statement to its answer, the wait for a connection included.",
+      bounds: StatementStatistics.bounds,
+      statistics.map { ([("name", $0.name)], $0.counts, $0.seconds) })
+    text.counter(
+      "db_client_operation_errors_total", help: "Named statements that failed, by whosever fault.",
+      statistics.map { ([("name", $0.name)], Double($0.errors)) })
   }
 
   private static func breakers(
