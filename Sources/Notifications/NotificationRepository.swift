@@ -32,60 +32,33 @@ struct NotificationRepository {
 }
 
 extension NotificationRepository: NotificationStore {
+  private static let newestFirst = Keyset<Notification>(.descending, .init("n.id", \.id))
+
   func notifications(
     of user: UserID, unreadOnly: Bool, type: String?, _ page: PageRequest
-  ) async throws -> [Notification] {
-    try await runner.query(
-      """
-      SELECT \(Self.columns) FROM notifications n
-      WHERE \(Self.filter(user, unreadOnly: unreadOnly, type: type))
-        AND n.id < \(Self.before(page))
-      ORDER BY n.id DESC LIMIT \(page.limit + 1)
-      """, Notification.init(row:))
+  ) async throws -> Page<Notification> {
+    var conditions: [SQL] = [
+      "n.user_id = \(user)", "n.channel = 'log'", "n.state <> 'skipped'",
+    ]
+    if unreadOnly { conditions.append("n.read_at IS NULL") }
+    if let type { conditions.append("n.type = \(type)") }
+    return try await list(page, named: "notification.list-of-user", where: conditions)
   }
 
-  func count(of user: UserID, unreadOnly: Bool, type: String?) async throws -> Int {
-    try await count(Self.filter(user, unreadOnly: unreadOnly, type: type))
+  func all(_ filter: NotificationFilter, _ page: PageRequest) async throws -> Page<Notification> {
+    var conditions: [SQL] = []
+    if let state = filter.state { conditions.append("n.state = \(state.rawValue)") }
+    if let type = filter.type { conditions.append("n.type = \(type)") }
+    if let recipient = filter.recipient { conditions.append("n.recipient = \(recipient.text)") }
+    return try await list(page, named: "notification.list", where: conditions)
   }
 
-  private static func filter(_ user: UserID, unreadOnly: Bool, type: String?) -> SQL {
-    """
-    n.user_id = \(user) AND n.channel = 'log' AND n.state <> 'skipped'
-      AND (NOT \(unreadOnly) OR n.read_at IS NULL)
-      AND (\(type)::text IS NULL OR n.type = \(type))
-    """
-  }
-
-  private func count(_ filter: SQL) async throws -> Int {
-    try await runner.value("SELECT count(*) FROM notifications n WHERE \(filter)") ?? 0
-  }
-
-  func all(_ filter: NotificationFilter, _ page: PageRequest) async throws -> [Notification] {
-    try await runner.query(
-      """
-      SELECT \(Self.columns) FROM notifications n
-      WHERE \(Self.condition(filter)) AND n.id < \(Self.before(page))
-      ORDER BY n.id DESC LIMIT \(page.limit + 1)
-      """, Notification.init(row:))
-  }
-
-  func count(_ filter: NotificationFilter) async throws -> Int {
-    try await count(Self.condition(filter))
-  }
-
-  private static func condition(_ filter: NotificationFilter) -> SQL {
-    let state = filter.state?.rawValue
-    let recipient = filter.recipient?.text
-    return """
-      (\(state)::text IS NULL OR n.state = \(state))
-        AND (\(filter.type)::text IS NULL OR n.type = \(filter.type))
-        AND (\(recipient)::text IS NULL OR n.recipient = \(recipient))
-      """
-  }
-
-  /// Newest first: the page begins below this id.
-  private static func before(_ page: PageRequest) -> UUID128 {
-    page.after.flatMap { UUID128($0.parts[0]) } ?? UUID128(high: .max, low: .max)
+  private func list(
+    _ page: PageRequest, named name: StaticString, where conditions: [SQL]
+  ) async throws -> Page<Notification> {
+    try await runner.page(
+      page, named: name, by: Self.newestFirst, select: Self.columns, from: "notifications n",
+      where: conditions, Notification.init(row:))
   }
 
   func setRead(_ id: ID<Notification>, of user: UserID) async throws -> Notification? {

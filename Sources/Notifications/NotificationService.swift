@@ -4,12 +4,8 @@ import SharedKernel
 protocol NotificationStore: Sendable {
   func notifications(
     of user: UserID, unreadOnly: Bool, type: String?, _ page: PageRequest
-  ) async throws -> [Notification]
-  /// How many all pages have.
-  func count(of user: UserID, unreadOnly: Bool, type: String?) async throws -> Int
-  func all(_ filter: NotificationFilter, _ page: PageRequest) async throws -> [Notification]
-  /// How many all pages have.
-  func count(_ filter: NotificationFilter) async throws -> Int
+  ) async throws -> Page<Notification>
+  func all(_ filter: NotificationFilter, _ page: PageRequest) async throws -> Page<Notification>
   /// nil when it is not this user's.
   func setRead(_ id: ID<Notification>, of user: UserID) async throws -> Notification?
   func notification(_ id: ID<Notification>) async throws -> Notification?
@@ -31,17 +27,11 @@ struct NotificationService: Sendable {
   func list(
     of user: UserID, unreadOnly: Bool, type: String?, _ page: PageRequest
   ) async throws -> Page<Notification> {
-    let rows = try await store.notifications(of: user, unreadOnly: unreadOnly, type: type, page)
-    let total =
-      page.wantsTotal
-      ? try await store.count(of: user, unreadOnly: unreadOnly, type: type) : nil
-    return Page(rows: rows, limit: page.limit, total: total) { Cursor([$0.id.description]) }
+    try await store.notifications(of: user, unreadOnly: unreadOnly, type: type, page)
   }
 
   func all(_ filter: NotificationFilter, _ page: PageRequest) async throws -> Page<Notification> {
-    let rows = try await store.all(filter, page)
-    let total = page.wantsTotal ? try await store.count(filter) : nil
-    return Page(rows: rows, limit: page.limit, total: total) { Cursor([$0.id.description]) }
+    try await store.all(filter, page)
   }
 
   /// - Throws: `NotFound`

@@ -21,6 +21,17 @@ func seconds(_ duration: Duration) -> SQL {
 
 /// An order without what is in other tables.
 struct OrderHead {
+  static let columns: SQL = """
+    o.id, o.number, o.state, o.user_id, o.email, o.locale, o.note, o.capture_mode, o.currency,
+    o.subtotal, o.discount, o.shipping, o.tax, o.tax_added, o.payment_id, o.authorized, o.captured,
+    o.refunded, o.payment_voided, o.payment_version,
+    CASE WHEN o.state = 'awaiting_payment' THEN s.next_action END, o.cancel_reason, o.decline_code,
+    o.shortages, o.cancel_requested, o.attention, o.version, o.created_at
+    """
+  static let table: SQL = """
+    orders o LEFT JOIN sagas s ON s.order_id = o.id AND s.state = 'running'
+    """
+
   let id: OrderID
   let number: Int64
   let state: OrderState

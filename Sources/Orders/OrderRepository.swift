@@ -12,11 +12,16 @@ struct OrderRepository: OrderStore {
   // MARK: Reading
 
   func order(_ id: OrderID) async throws -> Order? {
-    try await read("WHERE o.id = \(id)").first
+    let heads = try await database.query(
+      .named(
+        "order.by-id",
+        "SELECT \(OrderHead.columns) FROM \(OrderHead.table) WHERE o.id = \(id)"),
+      OrderHead.init)
+    return try await complete(heads).first
   }
 
   func orders(_ filter: OrderFilter, _ page: PageRequest) async throws -> Page<Order> {
-    var conditions: [SQL] = ["true"]
+    var conditions: [SQL] = []
     if let userID = filter.userID { conditions.append("o.user_id = \(userID)") }
     if let state = filter.state { conditions.append("o.state = \(state)") }
     if let from = filter.from { conditions.append("o.created_at >= \(from)") }
@@ -25,31 +30,19 @@ struct OrderRepository: OrderStore {
     if let number = filter.number { conditions.append("o.number = \(number)") }
     if let attention = filter.needsAttention { conditions.append("o.attention = \(attention)") }
     if let status = filter.paymentStatus { conditions.append(Self.condition(status)) }
-    let all = SQL.joined(conditions, separator: " AND ")
-    if let after = page.after { conditions.append(try Self.condition(after, filter)) }
-    let order: SQL =
-      filter.isOldestFirst
-      ? "ORDER BY o.created_at, o.id" : "ORDER BY o.created_at DESC, o.id DESC"
-    let rows = try await read(
-      "WHERE \(SQL.joined(conditions, separator: " AND ")) \(order) LIMIT \(page.limit + 1)")
-    // A customer has few.
-    let counter: any SQLRunner = filter.userID == nil ? database.reports : database
-    let total =
-      page.wantsTotal
-      ? try await counter.value("SELECT count(*) FROM orders o WHERE \(all)", as: Int.self) : nil
-    return Page(rows: rows, limit: page.limit, total: total) { order in
-      Cursor(["\(order.createdAt.microseconds)", "\(order.id)"])
-    }
+    let heads = try await database.page(
+      page, named: "order.list", by: filter.isOldestFirst ? Self.oldestFirst : Self.newestFirst,
+      select: OrderHead.columns, from: OrderHead.table, where: conditions,
+      // A customer has few.
+      countIn: filter.userID == nil ? database.reports : database, OrderHead.init)
+    return Page(
+      elements: try await complete(heads.elements), next: heads.next, total: heads.total)
   }
 
-  private static func condition(_ after: Cursor, _ filter: OrderFilter) throws -> SQL {
-    guard after.parts.count == 2, let microseconds = Int64(after.parts[0]),
-      let id = OrderID(after.parts[1])
-    else { throw ValidationFailure("cursor", "invalid", "is not a cursor of this list") }
-    let at = Timestamp(microseconds: microseconds)
-    return filter.isOldestFirst
-      ? "(o.created_at, o.id) > (\(at), \(id))" : "(o.created_at, o.id) < (\(at), \(id))"
-  }
+  private static let oldestFirst = Keyset<OrderHead>(
+    .ascending, .init("o.created_at", \.createdAt), .init("o.id", \.id))
+  private static let newestFirst = Keyset<OrderHead>(
+    .descending, .init("o.created_at", \.createdAt), .init("o.id", \.id))
 
   /// As `PaymentStatus.init` derives it.
   private static func condition(_ status: PaymentStatus) -> SQL {
@@ -63,18 +56,8 @@ struct OrderRepository: OrderStore {
     }
   }
 
-  /// The orders of one statement, with their lines and addresses.
-  private func read(_ selection: SQL) async throws -> [Order] {
-    let heads = try await database.query(
-      """
-      SELECT o.id, o.number, o.state, o.user_id, o.email, o.locale, o.note, o.capture_mode,
-        o.currency, o.subtotal, o.discount, o.shipping, o.tax, o.tax_added, o.payment_id,
-        o.authorized, o.captured, o.refunded, o.payment_voided, o.payment_version,
-        CASE WHEN o.state = 'awaiting_payment' THEN s.next_action END, o.cancel_reason,
-        o.decline_code, o.shortages, o.cancel_requested, o.attention, o.version, o.created_at
-      FROM orders o LEFT JOIN sagas s ON s.order_id = o.id AND s.state = 'running'
-      \(selection)
-      """, OrderHead.init)
+  /// The orders with their lines and addresses.
+  private func complete(_ heads: [OrderHead]) async throws -> [Order] {
     if heads.isEmpty { return [] }
     let ids = heads.map(\.id)
     async let lines = database.query(

@@ -11,32 +11,19 @@ struct SagaOverviewRepository: SagaOverview {
     last_error, created_at, finished_at
     """
 
+  private static let newestFirst = Keyset<SagaRecord>(.descending, .init("id", \.id))
+
   func sagas(_ filter: SagaFilter, _ page: PageRequest) async throws -> Page<SagaRecord> {
-    var conditions: [SQL] = ["true"]
+    var conditions: [SQL] = []
     if let kind = filter.kind { conditions.append("kind = \(kind)") }
     if let isDone = filter.isDone { conditions.append("(state = 'done') = \(isDone)") }
     if let isParked = filter.isParked {
       conditions.append("(parked_at IS NOT NULL) = \(isParked)")
     }
     if let before = filter.begunBefore { conditions.append("created_at < \(before)") }
-    let all = SQL.joined(conditions, separator: " AND ")
-    if let after = page.after {
-      guard let text = after.parts.first, let id = ID<SagaLease>(text) else {
-        throw ValidationFailure("cursor", "invalid", "is not a cursor of this list")
-      }
-      conditions.append("id < \(id)")
-    }
-    let rows = try await database.query(
-      """
-      SELECT \(Self.columns) FROM sagas
-      WHERE \(SQL.joined(conditions, separator: " AND "))
-      ORDER BY id DESC LIMIT \(page.limit + 1)
-      """, SagaRecord.init)
-    let total =
-      page.wantsTotal
-      ? try await database.reports.value("SELECT count(*) FROM sagas WHERE \(all)", as: Int.self)
-      : nil
-    return Page(rows: rows, limit: page.limit, total: total) { Cursor(["\($0.id)"]) }
+    return try await database.page(
+      page, named: "saga.list", by: Self.newestFirst, select: Self.columns, from: "sagas",
+      where: conditions, countIn: database.reports, SagaRecord.init)
   }
 
   func saga(_ id: ID<SagaLease>) async throws -> SagaRecord? {

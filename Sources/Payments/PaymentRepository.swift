@@ -95,34 +95,23 @@ struct PaymentRepository: PaymentStore {
   }
 
   func payments(_ filter: PaymentFilter, page: PageRequest) async throws -> Page<Payment> {
-    var conditions: [SQL] = ["true"]
+    var conditions: [SQL] = []
     if let userID = filter.userID { conditions.append("user_id = \(userID)") }
     if let orderID = filter.orderID { conditions.append("order_id = \(orderID)") }
     if let state = filter.state { conditions.append("state = \(state)") }
     if let from = filter.from { conditions.append("created_at >= \(from)") }
     if let to = filter.to { conditions.append("created_at < \(to)") }
-    let all = SQL.joined(conditions, separator: " AND ")
-    if let after = page.after {
-      guard let last = after.parts.first.flatMap(PaymentID.init) else {
-        throw ValidationFailure("cursor", "invalid", "is not a cursor of this list")
-      }
-      conditions.append("id < \(last)")
-    }
-    let found = try await database.query(
-      """
-      \(Self.columns) WHERE \(SQL.joined(conditions, separator: " AND "))
-      ORDER BY id DESC LIMIT \(page.limit + 1)
-      """
+    let found = try await database.page(
+      page, named: "payment.list", by: Self.newestFirst, select: Self.columns, from: "payments",
+      where: conditions,
+      // A customer has few.
+      countIn: filter.userID == nil ? database.reports : database
     ) { try StoredPayment(&$0) }
-    let operations = try await operations(of: found.map(\.id), in: database)
-    let rows = try found.map { try $0.payment(with: operations[$0.id] ?? []) }
-    // A customer has few.
-    let counter: any SQLRunner = filter.userID == nil ? database.reports : database
-    let total =
-      page.wantsTotal
-      ? try await counter.value("SELECT count(*) FROM payments WHERE \(all)", as: Int.self) : nil
-    return Page(rows: rows, limit: page.limit, total: total) { Cursor([$0.id.description]) }
+    let operations = try await operations(of: found.elements.map(\.id), in: database)
+    return try found.map { try $0.payment(with: operations[$0.id] ?? []) }
   }
+
+  private static let newestFirst = Keyset<StoredPayment>(.descending, .init("id", \.id))
 
   // MARK: For the recovery worker
 
@@ -171,16 +160,15 @@ struct PaymentRepository: PaymentStore {
   // MARK: Rows
 
   private static let columns: SQL = """
-    SELECT id, request_hash, order_id, user_id, currency, amount, authorized, captured, refunded,
-      state, capture_mode, provider_ref, expires_at, version, created_at
-    FROM payments
+    id, request_hash, order_id, user_id, currency, amount, authorized, captured, refunded, state,
+    capture_mode, provider_ref, expires_at, version, created_at
     """
 
   private func read(
     _ id: PaymentID, lock: StaticString, in runner: any SQLRunner
   ) async throws -> Payment? {
     let stored = try await runner.first(
-      "\(Self.columns) WHERE id = \(id) \(raw: lock)"
+      "SELECT \(Self.columns) FROM payments WHERE id = \(id) \(raw: lock)"
     ) { try StoredPayment(&$0) }
     guard let stored else { return nil }
     return try stored.payment(with: try await operations(of: [id], in: runner)[id] ?? [])

@@ -120,9 +120,7 @@ protocol StockStore: Sendable {
   func move(
     _ variantID: Int, by delta: Int, _ adjustment: StockAdjustment, actor: String
   ) async throws -> StockMovement
-  func movements(of variantID: Int, _ page: PageRequest) async throws -> [StockMovement]
-  /// How many movements all pages have.
-  func movementCount(of variantID: Int) async throws -> Int
+  func movements(of variantID: Int, _ page: PageRequest) async throws -> Page<StockMovement>
 }
 
 /// The warehouse's use cases.
@@ -135,12 +133,7 @@ struct StockService: Sendable {
   }
 
   func movements(of variantID: Int, _ page: PageRequest) async throws -> Page<StockMovement> {
-    if let after = page.after, after.parts.count != 1 || Int64(after.parts[0]) == nil {
-      throw ValidationFailure("cursor", "invalid", "is not a cursor of this list")
-    }
-    let rows = try await store.movements(of: variantID, page)
-    let total = page.wantsTotal ? try await store.movementCount(of: variantID) : nil
-    return Page(rows: rows, limit: page.limit, total: total) { Cursor([String($0.id)]) }
+    try await store.movements(of: variantID, page)
   }
 
   /// - Throws: `StockError`.

@@ -57,19 +57,13 @@ struct StockRepository: StockStore {
     return movement
   }
 
-  func movementCount(of variantID: Int) async throws -> Int {
-    try await runner.value("SELECT count(*) FROM stock_movements WHERE variant_id = \(variantID)")
-      ?? 0
-  }
+  private static let newestFirst = Keyset<StockMovement>(.descending, .init("id", \.id))
 
-  func movements(of variantID: Int, _ page: PageRequest) async throws -> [StockMovement] {
-    let before = page.after.flatMap { Int64($0.parts[0]) } ?? Int64.max
-    return try await runner.query(
-      """
-      SELECT id, variant_id, delta, reason, note, actor, at FROM stock_movements
-      WHERE variant_id = \(variantID) AND id < \(before)
-      ORDER BY id DESC LIMIT \(page.limit + 1)
-      """, StockMovement.init(row:))
+  func movements(of variantID: Int, _ page: PageRequest) async throws -> Page<StockMovement> {
+    try await runner.page(
+      page, named: "stock-movement.list", by: Self.newestFirst,
+      select: "id, variant_id, delta, reason, note, actor, at", from: "stock_movements",
+      where: ["variant_id = \(variantID)"], StockMovement.init(row:))
   }
 }
 

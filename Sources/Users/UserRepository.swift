@@ -15,14 +15,12 @@ struct UserRepository: UserStore {
       "SELECT \(Self.columns) FROM users u WHERE u.id = \(id)", User.init(row:))
   }
 
-  func users(_ page: PageRequest, role: Role?) async throws -> [User] {
-    let after = page.after.flatMap { UserID($0.parts[0]) } ?? UserID(UUID128(high: 0, low: 0))
-    return try await runner.query(
-      """
-      SELECT \(Self.columns) FROM users u
-      WHERE u.id > \(after) AND (\(role?.rawValue)::text IS NULL OR u.role = \(role?.rawValue))
-      ORDER BY u.id LIMIT \(page.limit + 1)
-      """, User.init(row:))
+  private static let oldestFirst = Keyset<User>(.ascending, .init("u.id", \.id))
+
+  func users(_ page: PageRequest, role: Role?) async throws -> Page<User> {
+    try await runner.page(
+      page, named: "user.list", by: Self.oldestFirst, select: Self.columns, from: "users u",
+      where: role.map { ["u.role = \($0.rawValue)"] } ?? [], User.init(row:))
   }
 
   func credentials(of email: String) async throws -> Credentials? {
@@ -31,14 +29,6 @@ struct UserRepository: UserStore {
     ) { row in
       Credentials(user: try User(row: &row), passwordHash: try row.next())
     }
-  }
-
-  func count(role: Role?) async throws -> Int {
-    try await runner.value(
-      """
-      SELECT count(*) FROM users u
-      WHERE \(role?.rawValue)::text IS NULL OR u.role = \(role?.rawValue)
-      """) ?? 0
   }
 
   func replaceHash(of id: UserID, from old: String, to new: String) async throws {

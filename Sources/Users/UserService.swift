@@ -9,8 +9,7 @@ struct Credentials: Sendable {
 /// What accounts are kept in.
 protocol UserStore: Sendable {
   func user(_ id: UserID) async throws -> User?
-  func users(_ page: PageRequest, role: Role?) async throws -> [User]
-  func count(role: Role?) async throws -> Int
+  func users(_ page: PageRequest, role: Role?) async throws -> Page<User>
   func credentials(of email: String) async throws -> Credentials?
   /// Replaces a password's hash, unless the password was changed meanwhile.
   func replaceHash(of id: UserID, from old: String, to new: String) async throws
@@ -32,9 +31,7 @@ struct UserService: Sendable {
   }
 
   func users(_ page: PageRequest, role: Role?) async throws -> Page<User> {
-    let rows = try await store.users(page, role: role)
-    let total = page.wantsTotal ? try await store.count(role: role) : nil
-    return Page(rows: rows, limit: page.limit, total: total) { Cursor([$0.id.description]) }
+    try await store.users(page, role: role)
   }
 
   /// - Throws: `UserError.emailTaken`.

@@ -34,7 +34,7 @@ struct NoticeConsumersTests {
     let bench = try await NotificationsBench()
     let feed = ScriptedFeed("order-service", events)
     try await bench.read(feed)
-    let rows = try await bench.repository.all(NotificationFilter(), try PageRequest())
+    let rows = try await bench.repository.all(NotificationFilter(), try PageRequest()).elements
     #expect(
       Set(rows.map { "\($0.type) \($0.channel.rawValue)" })
         == [
@@ -69,13 +69,13 @@ struct NoticeConsumersTests {
     let bench = try await NotificationsBench()
     let feed = ScriptedFeed("order-service", events)
     try await bench.read(feed)
-    let before = try await bench.repository.all(NotificationFilter(), try PageRequest())
+    let before = try await bench.repository.all(NotificationFilter(), try PageRequest()).elements
     try await bench.admin.execute("DELETE FROM notification.notifications")
     try await bench.setBack("order-service")
 
     feed.add(.init("order.shipped", "\(order)", events[1].data))
     try await bench.read(feed)
-    let rows = try await bench.repository.all(NotificationFilter(), try PageRequest())
+    let rows = try await bench.repository.all(NotificationFilter(), try PageRequest()).elements
     let replayed = rows.filter { $0.state == .replayed }
     #expect(Set(replayed.map(\.key)) == Set(before.map(\.key)))
     // What came after the place that had been reached is news.
@@ -111,7 +111,7 @@ struct NoticeConsumersTests {
     try await bench.read(
       ScriptedFeed(
         "user-service", [.init("user.registered", "\(user)", #"{"userId":"\#(user)"}"#)]))
-    let rows = try await bench.repository.all(NotificationFilter(), try PageRequest())
+    let rows = try await bench.repository.all(NotificationFilter(), try PageRequest()).elements
     #expect(
       Set(rows.map { "\($0.type) \($0.recipient.text) \($0.channel.rawValue)" })
         == [

@@ -82,7 +82,7 @@ struct NotificationRepositoryTests {
       try await bench.insert(
         Notice(type: "order.cancelled", recipient: recipient, params: params))
     }
-    let found = try await bench.repository.all(NotificationFilter(), try PageRequest())
+    let found = try await bench.repository.all(NotificationFilter(), try PageRequest()).elements
     #expect(Set(found.map(\.recipient)) == Set(recipients))
     #expect(found.allSatisfy { $0.params == params && $0.type == "order.cancelled" })
     #expect(found.allSatisfy { $0.state == .queued && $0.attempts == 0 && $0.sentAt == nil })
