@@ -21,6 +21,12 @@ package struct HTTPFields: @unchecked Sendable {
 
     package var name: Range<Int> { Int(nameStart)..<Int(nameStart + nameCount) }
     package var value: Range<Int> { Int(valueStart)..<Int(valueStart + valueCount) }
+
+    /// Follows bytes that have moved by `distance`.
+    package mutating func move(by distance: Int) {
+      nameStart = UInt32(truncatingIfNeeded: Int(nameStart) + distance)
+      valueStart = UInt32(truncatingIfNeeded: Int(valueStart) + distance)
+    }
   }
 
   /// nil as long as there is nothing to hold.

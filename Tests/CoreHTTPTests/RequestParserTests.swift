@@ -80,6 +80,69 @@ import Testing
     }
   }
 
+  @Test("what went before on a connection changes nothing in what a request is", arguments: 1...8)
+  func repetitions(seed: UInt64) {
+    var random = SplitMix(state: seed)
+    let lines = [
+      "GET / HTTP/1.1", "GET /a/longer?path HTTP/1.1", "HEAD / HTTP/1.1", "GET /old HTTP/1.0",
+      "GET http://b:81/c HTTP/1.1", "GET http://b HTTP/1.1", "POST / HTTP/1.1",
+    ]
+    let sections = [
+      "Host: a\r\n\r\n", "Host: b\r\n\r\n", "Host: a\r\nX: 1\r\nx:2 \r\n\r\n",
+      "Host: a\r\nX: 1\r\nx:3 \r\n\r\n", "Host: a\r\nConnection: keep-alive\r\n\r\n",
+      "Connection: keep-alive\r\n\r\n", "\r\n", "Host: a\r\nContent-Length: 0\r\n\r\n",
+      "Host: a\r\nContent-Length: 3\r\n\r\nabc", "Host: a\r\nHost: a\r\n\r\n",
+    ]
+    var used = RequestParser()
+    var held: [HTTPRequest] = []
+    for _ in 0..<2000 {
+      let line = lines[Int.random(in: 0..<lines.count, using: &random)]
+      let section = sections[Int.random(in: 0..<sections.count, using: &random)]
+      let text = Array("\(line)\r\n\(section)".utf8)
+      var fresh = RequestParser()
+      let expected = Self.read(text, by: &fresh)
+      let found = Self.read(text, by: &used)
+      #expect(found.shown == expected.shown, "\(line) \(section)")
+      guard let request = found.request else {
+        used = RequestParser()
+        continue
+      }
+      // Handlers may hold a request, and change theirs.
+      if Bool.random(using: &random) { held.append(request) }
+      if held.count > 3 { held.removeAll() }
+      if var last = held.last, Bool.random(using: &random) { last.fields["X"] = "changed" }
+    }
+  }
+
+  /// One request, with all that a parser says of it.
+  private static func read(
+    _ text: [UInt8], by parser: inout RequestParser
+  ) -> (request: HTTPRequest?, shown: String) {
+    var consumed = 0
+    var step = parser.advance(text.span, consumed: &consumed)
+    if case .head = step {
+      do throws(Refusal) {
+        try parser.admitBody()
+      } catch {
+        return (nil, "\(error.status.code)")
+      }
+      let rest = Array(text[consumed...])
+      step = parser.advance(rest.span, consumed: &consumed)
+    }
+    switch step {
+    case .request: break
+    case .refused(let refusal): return (nil, "\(refusal.status.code) \(refusal.reason)")
+    case .incomplete, .head: return (nil, "incomplete")
+    }
+    let request = parser.takeRequest()
+    let shown = """
+      \(request.method) \(request.target) \(request.path)
+      \(request.fields) \(request.body)
+      \(parser.keepsAlive) \(parser.isOldVersion) \(parser.expectsContinue)
+      """
+    return (request, shown)
+  }
+
   @Test("a body goes with its request: an idle connection does not keep it")
   func handsOverBody() throws {
     var parser = RequestParser()

@@ -87,6 +87,26 @@ struct FieldSectionParser {
     return false
   }
 
+  /// Takes a section that is the last one once more.
+  ///
+  /// - Parameters:
+  ///   - start: where it would begin.
+  ///   - last: the bytes that the last one was in, and where it was.
+  /// - Returns: whether it is all there and the same; if not, nothing has changed.
+  /// - Precondition: the last section is complete.
+  mutating func takeAgain(_ input: Span<UInt8>, at start: Int, from last: Span<UInt8>) -> Bool {
+    let length = position - sectionStart
+    guard input.count - start >= length,
+      input.extracting(start..<start + length).equals(last.extracting(sectionStart..<position))
+    else { return false }
+    if start != sectionStart {
+      for index in 0..<lineCount { table[index].move(by: start - sectionStart) }
+    }
+    sectionStart = start
+    position = start + length
+    return true
+  }
+
   /// Makes `request` the one whose head ends with this section. (Here, since the lines cannot be lent
   /// out to whoever changes another property at the same time.)
   func fill(

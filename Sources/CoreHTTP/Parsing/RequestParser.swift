@@ -58,6 +58,8 @@ package struct RequestParser {
   /// The present request, once its head is complete, and without its body until that is. When it was
   /// small it stays, so that the next one can have its memory if it has gone by then.
   private var present = HTTPRequest(.get, "/")
+  /// `present` is there, without a body and with its fields as they arrived.
+  private var isPresentAsReceived = false
   private var framing = BodyFraming.none
   private var bodyBytesMax = 0
   private var body: [UInt8] = []
@@ -108,6 +110,7 @@ package struct RequestParser {
     line = RequestLineParser()
     stage = .line
     if present.body.isEmpty, present.fields.bytes.count <= Self.headBytesKeptMax { return present }
+    isPresentAsReceived = false
     var taken = HTTPRequest(.get, "/")
     taken.peer = present.peer
     swap(&taken, &present)
@@ -125,11 +128,18 @@ package struct RequestParser {
       guard isComplete else { return .incomplete }
       target = try RequestTarget(input, line.target, for: line.method)
       if line.method == nil { throw .unknownMethod }
+      if takeSameFields(input) {
+        finishHead(input)
+        consumed = fields.position
+        stage = .complete
+        return .request
+      }
       fields.begin(at: line.position)
       stage = .fields
     }
     guard try fields.parse(input) else { return .incomplete }
-    try finishHead(input)
+    try settleRules(input)
+    finishHead(input)
     consumed = fields.position
     guard framing != .none else {
       expectsContinue = false
@@ -140,15 +150,26 @@ package struct RequestParser {
     return .head
   }
 
-  private mutating func finishHead(_ input: Span<UInt8>) throws(Refusal) {
+  /// Takes fields that are, to the byte, those of the request before: a client repeats most of what it
+  /// says on one connection. They then say the same of the message and the connection.
+  private mutating func takeSameFields(_ input: Span<UInt8>) -> Bool {
+    isPresentAsReceived && isOldVersion == (line.minorVersion == 0)
+      && fields.takeAgain(input, at: line.position, from: present.fields.bytes)
+  }
+
+  private mutating func settleRules(_ input: Span<UInt8>) throws(Refusal) {
     let rules = try MessageRules(input, fields.lines, minorVersion: line.minorVersion)
     framing = rules.framing
     keepsAlive = rules.keepsAlive
     isOldVersion = line.minorVersion == 0
     expectsContinue = rules.expectsContinue
     if framing == .chunked { chunked = ChunkedBody(limits) }
+  }
+
+  private mutating func finishHead(_ input: Span<UInt8>) {
     guard let method = line.method else { preconditionFailure("refused with its line") }
     fields.fill(&present, with: method, target, of: input)
+    isPresentAsReceived = framing == .none && target.authority == nil
     if let authority = target.authority {
       present.fields[.host] = String(decoding: input.copy(authority), as: UTF8.self)
       if target.origin.lowerBound == target.pathEnd { present.target = "/" + present.target }

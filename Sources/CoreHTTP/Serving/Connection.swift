@@ -30,7 +30,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   let server: ServerLoop
   /// Position among the server's connections.
   var place: Int
-  /// nil before `open` and after `close`.
+  /// nil after `close`, and until there is something to wait for; see `open`.
   @exclusivity(unchecked) var watch: DescriptorWatch?
 
   /// A connection begins inside its first head: the time for it counts from accept.
@@ -81,8 +81,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   /// one never takes a place in the epoll set.
   func open() {
     receive()
-    guard phase != .closed else { return }
-    watch = server.loop.watch(descriptor, for: interest, handler: self)
+    updateInterest()
   }
 
   func enter(_ phase: Phase) {
@@ -211,7 +210,10 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   }
 
   func updateInterest() {
-    watch?.want(interest)
+    if let watch { return watch.want(interest) }
+    // What ends with an answer that is already posted is not waited for.
+    guard phase != .closed, phase != .ending || postedCount == 0 else { return }
+    watch = server.loop.watch(descriptor, for: interest, handler: self)
   }
 
   private var interest: Readiness {
