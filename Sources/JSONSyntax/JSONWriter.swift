@@ -20,6 +20,11 @@ package struct JSONWriter: ~Copyable {
   /// What has been written so far.
   package var bytes: [UInt8] { Array(UnsafeBufferPointer(start: base, count: count)) }
 
+  /// What has been written from that byte on.
+  package func bytes(from start: Int) -> [UInt8] {
+    Array(UnsafeBufferPointer(start: base + start, count: count - start))
+  }
+
   /// How many bytes have been written so far.
   package private(set) var count = 0
 

@@ -10,17 +10,26 @@ package struct ProductApplication: ShopService {
   package static let migrations = productMigrations
   package static let openAPI = PackageResources.openapi_yaml
 
-  private let context: ServiceContext
+  /// CATALOGUE_CACHE_BYTES when it is not set.
+  private static let cacheBytesDefault = 256 * 1024 * 1024
 
-  package init(_ context: ServiceContext) {
+  private let context: ServiceContext
+  private let cacheBytesMax: Int
+
+  package init(_ context: ServiceContext) throws {
     self.context = context
+    cacheBytesMax = try context.settings.reading {
+      $0.integer("CATALOGUE_CACHE_BYTES", default: Self.cacheBytesDefault, in: 0...1 << 36)
+    }
   }
 
   package func addRoutes(to routes: inout Routes) {
     let database = context.database
     let outbox = context.outbox
     ProductRoutes(
-      catalogue: CatalogueRepository(database: database),
+      catalogue: CatalogueRepository(
+        database: database,
+        cache: cacheBytesMax > 0 ? CatalogueCache(bytesMax: cacheBytesMax) : nil),
       service: ProductService(store: ProductRepository(runner: database, outbox: outbox)),
       within: {
         ProductService(store: ProductRepository(runner: $0.transaction, outbox: outbox))

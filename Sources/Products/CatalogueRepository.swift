@@ -3,33 +3,95 @@ import Postgres
 import ServiceKit
 import SharedKernel
 
-/// The catalogue as it is answered: rows become JSON with nothing in between. A product's members are those
-/// of `ProductView`, byte for byte; a property test holds the two together.
+/// The catalogue as it is answered: rows become JSON with nothing in between, and JSON is kept for as long as
+/// its rows are the same. A product's members are those of `ProductView`, byte for byte; a property test
+/// holds the two together.
 struct CatalogueRepository: Catalogue {
   private let database: Database
+  private let cache: CatalogueCache?
   private let entries: BatchedLookup<EntryKey, CatalogueEntry>
 
   /// Who looks at what.
-  private struct View: Hashable {
+  private struct Look: Hashable {
     let currency: Currency
     let hiddenToo: Bool
   }
   private struct EntryKey: Hashable {
     let id: Int
-    let view: View
+    let look: Look
   }
 
-  init(database: Database) {
+  /// - Parameter cache: nil keeps nothing.
+  init(database: Database, cache: CatalogueCache?) {
     self.database = database
+    self.cache = cache
     entries = database.batchedLookup { keys in
       var found: [EntryKey: CatalogueEntry] = [:]
-      for (view, keys) in Dictionary(grouping: keys, by: \.view) {
-        for (id, entry) in try await Self.entries(keys.map(\.id), view, in: database) {
-          found[EntryKey(id: id, view: view)] = entry
-        }
+      for (look, keys) in Dictionary(grouping: keys, by: \.look) {
+        let entries = try await Self.entries(keys.map(\.id), look, in: database, cache)
+        for key in keys { found[key] = entries[key.id] }
       }
       return found
     }
+  }
+
+  // MARK: Pages
+
+  func page(_ query: ProductQuery) async throws -> CataloguePage {
+    let total = query.page.wantsTotal ? try await count(query) : nil
+    var page: CataloguePage
+    if let kept = try await keptPage(query) {
+      page = kept
+    } else {
+      page = try await madePage(query)
+    }
+    page.total = total
+    return page
+  }
+
+  private func count(_ query: ProductQuery) async throws -> Int {
+    try await database.value("SELECT count(*) FROM products p WHERE \(query.condition)") ?? 0
+  }
+
+  /// From JSON that is there, if it is for every product.
+  private func keptPage(_ query: ProductQuery) async throws -> CataloguePage? {
+    guard let cache else { return nil }
+    let rows = try await database.query(
+      "SELECT p.id, p.xmin FROM products p \(query.rows)"
+    ) { row in (id: try row.next(as: Int.self), row: try row.next(as: Int.self)) }
+    // The row too many only proves that there are more.
+    let shown = rows.prefix(query.page.limit)
+    return cache.page(shown, CatalogueCache.View(currency: query.currency.code)).map { json in
+      CataloguePage(json: json, next: next(shown.last?.id, isLast: rows.count == shown.count))
+    }
+  }
+
+  private func madePage(_ query: ProductQuery) async throws -> CataloguePage {
+    let limit = query.page.limit
+    var json = JSONWriter(capacity: limit * 512)
+    var rows = 0
+    var last: Int?
+    var made: [(id: Int, item: CatalogueCache.Item)] = []
+    json.beginArray()
+    _ = try await database.query(
+      "SELECT \(Self.columns(query.currency)) FROM products p \(query.rows)"
+    ) { row in
+      rows += 1
+      guard rows <= limit else { return }
+      let start = json.count + (rows > 1 ? 1 : 0)
+      let product = try json.product(&row, query.currency)
+      json.endObject()
+      last = product.id
+      made.append(
+        (product.id, CatalogueCache.Item(row: product.row, json: json.bytes(from: start))))
+    }
+    json.endArray()
+    cache?.keep(made, CatalogueCache.View(currency: query.currency.code))
+    return CataloguePage(json: json.bytes, next: next(last, isLast: rows <= limit))
+  }
+
+  private func next(_ last: Int?, isLast: Bool) -> Cursor? {
+    isLast ? nil : last.map { Cursor([String($0)]) }
   }
 
   /// What `JSONWriter.product` reads, of products as `p`.
@@ -37,72 +99,99 @@ struct CatalogueRepository: Catalogue {
     """
     p.id, p.name, p.price_amounts[array_position(p.price_currencies, \(currency.code))],
     p.slug, p.sku, p.description, p.status, p.categories, p.attributes, p.images, p.in_stock,
-    p.variant_count, p.version, p.created_at, p.updated_at
+    p.variant_count, p.version, p.created_at, p.updated_at, p.xmin
     """
   }
 
-  func page(_ query: ProductQuery) async throws -> CataloguePage {
-    let limit = query.page.limit
-    var json = JSONWriter(capacity: limit * 512)
-    var rows = 0
-    var last = 0
-    json.beginArray()
-    _ = try await database.query(
-      """
-      SELECT \(Self.columns(query.currency)) FROM products p
-      WHERE \(query.condition) AND p.id > \(query.afterID)
-      ORDER BY p.id LIMIT \(constant: limit + 1)
-      """
-    ) { row in
-      rows += 1
-      // The row too many only proves that there are more.
-      guard rows <= limit else { return }
-      last = try json.product(&row, query.currency).id
-      json.endObject()
-    }
-    json.endArray()
-    return CataloguePage(
-      json: json.bytes, next: rows > limit ? Cursor([String(last)]) : nil,
-      total: query.page.wantsTotal ? try await count(query) : nil)
-  }
+  /// Of `columns`.
+  private static let columnCount = 16
 
-  private func count(_ query: ProductQuery) async throws -> Int {
-    try await database.value("SELECT count(*) FROM products p WHERE \(query.condition)") ?? 0
-  }
+  // MARK: Single products
 
   func product(_ id: Int, currency: Currency, hiddenToo: Bool) async throws -> CatalogueEntry? {
     try await entries.value(
-      for: EntryKey(id: id, view: View(currency: currency, hiddenToo: hiddenToo)))
+      for: EntryKey(id: id, look: Look(currency: currency, hiddenToo: hiddenToo)))
   }
 
   private static func entries(
-    _ ids: [Int], _ view: View, in database: Database
+    _ ids: [Int], _ look: Look, in database: Database, _ cache: CatalogueCache?
   ) async throws -> [Int: CatalogueEntry] {
-    var entries: [Int: CatalogueEntry] = [:]
+    let view = CatalogueCache.View(currency: look.currency.code)
+    var entries = try await confirmed(cache?.wholes(ids, view) ?? [:], in: database)
+    let others = ids.filter { entries[$0] == nil }
+    if others.isEmpty { return entries }
+    let made = try await wholes(others, look, in: database)
+    // What only staff may see would be found by everybody.
+    if !look.hiddenToo { cache?.keep(made, view) }
+    entries.merge(made.mapValues(\.entry)) { $1 }
+    return entries
+  }
+
+  /// Those whose rows are still the same: the product's, and all its variants' stock.
+  private static func confirmed(
+    _ kept: [Int: CatalogueCache.Whole], in database: Database
+  ) async throws -> [Int: CatalogueEntry] {
+    if kept.isEmpty { return [:] }
+    var products: [Int] = []
+    var variants: [Int] = []
+    for (id, whole) in kept {
+      for variant in whole.variants {
+        products.append(id)
+        variants.append(variant)
+      }
+    }
+    var present: [Int: (row: Int, stock: Int)] = [:]
+    _ = try await database.query(
+      """
+      SELECT p.id, p.xmin, s.xmin
+      FROM unnest(\(padded(products)), \(padded(variants))) AS shown (product, variant)
+      JOIN products p ON p.id = shown.product JOIN stock s ON s.variant_id = shown.variant
+      """
+    ) { row in
+      let id: Int = try row.next()
+      let version: Int = try row.next()
+      // Later versions have higher numbers, so none of them can make up for another.
+      present[id] = (version, try row.next(as: Int.self) + (present[id]?.stock ?? 0))
+    }
+    return kept.compactMapValues { whole in
+      let now = present[whole.id]
+      return now?.row == whole.row && now?.stock == whole.stock ? whole.entry : nil
+    }
+  }
+
+  private static func wholes(
+    _ ids: [Int], _ look: Look, in database: Database
+  ) async throws -> [Int: CatalogueCache.Whole] {
+    let currency = look.currency
+    var made: [Int: CatalogueCache.Whole] = [:]
     var json = JSONWriter(capacity: 1024)
-    var open: (id: Int, version: Int, stock: Int)?
+    var open: (id: Int, version: Int, row: Int)?
+    var variants: [Int] = []
+    var stock = (version: 0, rows: 0)
     func close() {
       guard let product = open else { return }
       json.endArray()
       json.endObject()
-      entries[product.id] = CatalogueEntry(
-        json: json.bytes, version: product.version, stockVersion: product.stock)
+      made[product.id] = CatalogueCache.Whole(
+        id: product.id, row: product.row, variants: variants, stock: stock.rows,
+        entry: CatalogueEntry(
+          json: json.bytes, version: product.version, stockVersion: stock.version))
       json.removeAll()
+      variants.removeAll()
+      stock = (0, 0)
     }
-    // PostgreSQL plans for arrays of ten, and keeps that plan only if those that come are no shorter.
-    let padding = Array(repeating: ids[0], count: max(0, 10 - ids.count))
-    let hidden: SQL = view.hiddenToo ? "true" : "p.status = 'active'"
+    let hidden: SQL = look.hiddenToo ? "true" : "p.status = 'active'"
     // One statement, and so one moment: the tag is never newer than what it stands for.
     _ = try await database.query(
       """
-      SELECT \(columns(view.currency)), v.id, v.sku, v.name, v.options, price.amount,
-        s.on_hand - s.reserved, v.status, v.version, s.version
+      SELECT \(columns(currency)), v.id, v.sku, v.name, v.options, price.amount,
+        s.on_hand - s.reserved, v.status, v.version, s.version, s.xmin
       FROM products p
       LEFT JOIN (variants v JOIN stock s ON s.variant_id = v.id)
         ON v.product_id = p.id AND v.status = 'active'
       LEFT JOIN variant_prices price
-        ON price.variant_id = v.id AND price.currency = \(view.currency.code)
-      WHERE p.id = ANY(\(ids + padding)) AND \(hidden) ORDER BY p.id, v.id
+        ON price.variant_id = v.id AND price.currency = \(currency.code)
+      WHERE p.id = ANY(\(padded(ids))) AND \(hidden) ORDER BY p.id, v.id
       """
     ) { row in
       let id: Int = try row.value(at: 0)
@@ -110,23 +199,37 @@ struct CatalogueRepository: Catalogue {
         row.skip(columnCount)
       } else {
         close()
-        open = (id, try json.product(&row, view.currency).version, 0)
+        open = try json.product(&row, currency)
         json.member("variants")
         json.beginArray()
       }
       if let variant: Int = try row.next() {
-        open?.stock += try json.variant(&row, variant, view.currency)
+        variants.append(variant)
+        stock.version += try json.variant(&row, variant, currency)
+        stock.rows += try row.next(as: Int.self)
       }
     }
     close()
-    return entries
+    return made
   }
 
-  /// Of `columns`.
-  private static let columnCount = 15
+  /// PostgreSQL plans for arrays of ten, and keeps that plan only if those that come are no shorter.
+  ///
+  /// - Returns: the numbers, and further ones that are nothing's.
+  private static func padded(_ ids: [Int]) -> [Int] {
+    ids + Array(repeating: 0, count: max(0, 10 - ids.count))
+  }
 }
 
 extension ProductQuery {
+  /// This page's rows and the one behind them, of products as `p`.
+  fileprivate var rows: SQL {
+    """
+    WHERE \(condition) AND p.id > \(afterID)
+    ORDER BY p.id LIMIT \(constant: page.limit + 1)
+    """
+  }
+
   /// Which products are wanted, as `p`, on all pages.
   fileprivate var condition: SQL {
     var conditions: [SQL] = ["p.status = \((status ?? .active).rawValue)"]
@@ -156,7 +259,7 @@ extension JSONWriter {
   /// Writes a product, up to where its object ends or `variants` comes.
   fileprivate mutating func product(
     _ row: inout Row, _ currency: Currency
-  ) throws -> (id: Int, version: Int) {
+  ) throws -> (id: Int, version: Int, row: Int) {
     let id: Int = try row.next()
     beginObject()
     member("id")
@@ -194,7 +297,7 @@ extension JSONWriter {
     try timeColumn(&row)
     member("updatedAt")
     try timeColumn(&row)
-    return (id, version)
+    return (id, version, try row.next())
   }
 
   /// Writes a variant, whose id has been read.

@@ -186,4 +186,34 @@ let productMigrations: [Migration] = [
 
     SELECT mirror_products(ARRAY(SELECT id FROM products));
     """),
+  Migration(
+    "0004-mirrors-in-turn",
+    """
+    -- An UPDATE that waits for a product's row goes on with what its statement saw of the other tables before:
+    -- of two changes at once, to a price and to stock, the second wrote the price of before the first. Now
+    -- the row is locked by a statement of its own, and what the next one sees is everything committed until then.
+    CREATE OR REPLACE FUNCTION mirror_products(changed int[]) RETURNS void LANGUAGE sql
+    SET search_path FROM CURRENT AS $$
+      SELECT FROM products p WHERE p.id = ANY(changed) ORDER BY p.id FOR NO KEY UPDATE;
+      UPDATE products p SET
+        sku = coalesce((SELECT v.sku FROM variants v WHERE v.id = p.default_variant_id), ''),
+        price_currencies = ARRAY(
+          SELECT price.currency FROM variant_prices price
+          WHERE price.variant_id = p.default_variant_id ORDER BY price.currency),
+        price_amounts = ARRAY(
+          SELECT price.amount FROM variant_prices price
+          WHERE price.variant_id = p.default_variant_id ORDER BY price.currency),
+        categories = ARRAY(
+          SELECT c.slug FROM product_categories pc JOIN categories c ON c.id = pc.category_id
+          WHERE pc.product_id = p.id ORDER BY c.path),
+        in_stock = EXISTS (
+          SELECT FROM variants v JOIN stock s ON s.variant_id = v.id
+          WHERE v.product_id = p.id AND v.status = 'active' AND s.on_hand > s.reserved),
+        variant_count = (
+          SELECT count(*) FROM variants v WHERE v.product_id = p.id AND v.status = 'active')
+      WHERE p.id = ANY(changed)
+    $$;
+
+    SELECT mirror_products(ARRAY(SELECT id FROM products));
+    """),
 ]

@@ -61,7 +61,7 @@ struct CataloguePage: Sendable {
   /// nil on the last page.
   let next: Cursor?
   /// Of all pages; nil when it was not asked for.
-  let total: Int?
+  var total: Int?
 }
 
 /// A product with its variants.

@@ -54,7 +54,7 @@ struct CatalogueRepositoryTests {
           """)
       }
     }
-    let catalogue = CatalogueRepository(database: bench.database)
+    let catalogue = CatalogueRepository(database: bench.database, cache: nil)
     var alone: [String] = []
     for id in shop.ids {
       let entry = try await catalogue.product(id, currency: .usd, hiddenToo: false)
@@ -72,6 +72,118 @@ struct CatalogueRepositoryTests {
     var together: [String] = []
     for task in asked { together.append(text(try #require(try await task.value).json)) }
     #expect(together == alone)
+  }
+
+  @Test("what is kept is shown while it is true and no longer, whatever changes", arguments: 1...4)
+  func kept(seed: UInt64) async throws {
+    let bench = try await ProductsBench()
+    var random = Seeded(state: seed)
+    var shop = RandomShop(database: bench.database)
+    for _ in 0..<12 { try await shop.addProduct(&random) }
+    let plain = CatalogueRepository(database: bench.database, cache: nil)
+    let keeping = CatalogueRepository(
+      database: bench.database, cache: CatalogueCache(bytesMax: 1 << 20))
+    for _ in 0..<40 {
+      try await shop.changeSomething(&random)
+      for currency in [Currency.usd, .jpy] {
+        // The second time from what the first has left.
+        for _ in 0..<2 {
+          #expect(
+            try await pages(of: keeping, currency) == pages(of: plain, currency),
+            "after \(shop.lastChange)")
+          #expect(
+            try await products(shop.ids, of: keeping, currency)
+              == products(shop.ids, of: plain, currency), "after \(shop.lastChange)")
+        }
+      }
+    }
+  }
+
+  @Test("rows that are the same are not read again")
+  func keptBytes() async throws {
+    let bench = try await ProductsBench()
+    var random = Seeded(state: 3)
+    var shop = RandomShop(database: bench.database)
+    for _ in 0..<3 { try await shop.addProduct(&random) }
+    try await bench.database.execute("UPDATE variants SET status = 'active'")
+    let keeping = CatalogueRepository(
+      database: bench.database, cache: CatalogueCache(bytesMax: 1 << 20))
+    func place() async throws -> UnsafeRawPointer? {
+      let entry = try await keeping.product(shop.ids[0], currency: .usd, hiddenToo: false)
+      return try #require(entry).json.withUnsafeBytes { $0.baseAddress }
+    }
+    let first = try await place()
+    #expect(try await place() == first)
+    try await bench.database.execute(
+      "UPDATE stock SET on_hand = on_hand + 1, version = version + 1")
+    #expect(try await place() != first)
+  }
+
+  @Test("a product that staff have looked at stays hidden from others")
+  func keptHidden() async throws {
+    let bench = try await ProductsBench()
+    let product = try await bench.make("Draft", #","status":"draft""#)
+    for _ in 0..<2 {
+      #expect(try await bench.send(.get, "/products/\(product.id)", as: "staff").status == .ok)
+      let list = try await bench.send(.get, "/products?status=draft", as: "staff")
+      #expect(text(list.body).contains(#""name":"Draft""#))
+      #expect(try await bench.send(.get, "/products/\(product.id)").status == .notFound)
+      #expect(try await text(bench.send(.get, "/products").body) == "[]")
+    }
+  }
+
+  private func pages(of catalogue: CatalogueRepository, _ currency: Currency) async throws
+    -> [String]
+  {
+    var pages: [String] = []
+    var after: Cursor?
+    repeat {
+      let query = try ProductQuery(
+        text: nil, category: nil, ids: nil, slug: nil, currency: currency, status: nil,
+        page: PageRequest(limit: 5, after: after))
+      let page = try await catalogue.page(query)
+      pages.append(text(page.json))
+      after = page.next
+    } while after != nil
+    return pages
+  }
+
+  private func products(
+    _ ids: [Int], of catalogue: CatalogueRepository, _ currency: Currency
+  ) async throws -> [String] {
+    var products: [String] = []
+    for id in ids {
+      let entry = try await catalogue.product(id, currency: currency, hiddenToo: false)
+      products.append(
+        entry.map { "\(text($0.json)) \($0.version) \($0.stockVersion)" } ?? "none")
+    }
+    return products
+  }
+
+  @Test("of two changes at once, a product's row mirrors both")
+  func mirrorsInTurn() async throws {
+    let bench = try await ProductsBench()
+    let product = try await bench.make("Thing", #","initialStock":5"#)
+    let database = bench.database
+    let second = try await database.transaction { transaction in
+      try await transaction.execute("UPDATE variant_prices SET amount = 7777")
+      let second = Task { try await database.execute("UPDATE stock SET reserved = on_hand") }
+      // Until the second waits for the first.
+      while try await database.value(
+        """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'
+        """) != 1
+      {
+        try await Task.sleep(for: .milliseconds(5))
+      }
+      return second
+    }
+    _ = try await second.value
+    let shown = try await bench.send(.get, "/products").decoded(as: [ProductBody].self)
+    #expect(shown.map(\.money?.minorUnits) == [7777])
+    #expect(shown.map(\.inStock) == [false])
+    #expect(shown.map(\.id) == [product.id])
   }
 
   @Test("a product's row mirrors its variants, prices, categories and stock, whatever changed")

@@ -27,7 +27,7 @@ struct ProductsBench: Sendable {
     let secrets = try ServiceSecrets(key: [UInt8](repeating: 7, count: 32))
     let settings = try Settings(environment: ["DISCOVERY": "static"], for: .inspect, portDefault: 0)
     let identity = ProductApplication.identity
-    let application = ProductApplication(
+    let application = try ProductApplication(
       ServiceContext(
         identity: identity, settings: settings, group: Self.loops, database: database,
         logger: Self.logger, secrets: secrets, outbox: outbox,

@@ -1,0 +1,105 @@
+import Synchronization
+
+/// JSON of products, kept for as long as PostgreSQL says that the rows it was made of are the same.
+///
+/// Nothing is answered from here alone. Each request asks for the present versions of its rows, a part of
+/// what the rows themselves cost, and takes what was made of these very versions (key-based expiration).
+/// A row's version is its `xmin`, the transaction that wrote it last: whatever is shown of a product, but its
+/// stock, is in its row or changes it by trigger.
+final class CatalogueCache: Sendable {
+  /// What a list shows of a product.
+  struct Item {
+    let row: Int
+    let json: [UInt8]
+  }
+
+  /// A product by itself.
+  struct Whole {
+    let id: Int
+    let row: Int
+    /// Its variants, which have the stock that it shows.
+    let variants: [Int]
+    /// The sum of the versions of that stock's rows.
+    let stock: Int
+    let entry: CatalogueEntry
+  }
+
+  /// Transaction numbers can come again: after 2^32 of them, and after the change to a standby that had not
+  /// received all of them. What is older than this is made anew.
+  static let ageMax: Duration = .seconds(60)
+  /// What an entry takes besides its JSON, about.
+  private static let entryBytes = 160
+
+  private let items: Mutex<BoundedCache<Item>>
+  private let wholes: Mutex<BoundedCache<Whole>>
+
+  /// - Parameter bytesMax: of memory, about; half of it for lists, half for products by themselves.
+  init(bytesMax: Int) {
+    items = Mutex(BoundedCache(bytesMax: bytesMax / 2))
+    wholes = Mutex(BoundedCache(bytesMax: bytesMax / 2))
+  }
+
+  /// A page of products as an array, if each is here in this version.
+  func page(_ rows: some Collection<(id: Int, row: Int)>, _ view: View) -> [UInt8]? {
+    let now = ContinuousClock.now
+    return items.withLock { items in
+      var json: [UInt8] = []
+      json.reserveCapacity(rows.count * 512 + 2)
+      json.append(UInt8(ascii: "["))
+      for (id, row) in rows {
+        guard let item = items.value(for: view.key(id), at: now), item.row == row else {
+          return nil
+        }
+        if json.count > 1 { json.append(UInt8(ascii: ",")) }
+        json += item.json
+      }
+      json.append(UInt8(ascii: "]"))
+      return json
+    }
+  }
+
+  func keep(_ made: [(id: Int, item: Item)], _ view: View) {
+    let now = ContinuousClock.now
+    items.withLock { items in
+      for (id, item) in made {
+        items.insert(
+          item, for: view.key(id), bytes: item.json.count + Self.entryBytes,
+          until: now + Self.ageMax)
+      }
+    }
+  }
+
+  /// Those of these products that are here, in whatever version.
+  func wholes(_ ids: [Int], _ view: View) -> [Int: Whole] {
+    let now = ContinuousClock.now
+    return wholes.withLock { wholes in
+      var found: [Int: Whole] = [:]
+      for id in ids { found[id] = wholes.value(for: view.key(id), at: now) }
+      return found
+    }
+  }
+
+  func keep(_ made: [Int: Whole], _ view: View) {
+    let now = ContinuousClock.now
+    wholes.withLock { wholes in
+      for (id, whole) in made {
+        wholes.insert(
+          whole, for: view.key(id), bytes: whole.entry.json.count + Self.entryBytes,
+          until: now + Self.ageMax)
+      }
+    }
+  }
+
+  /// What JSON of one product differs by, as a part of its key.
+  struct View {
+    private let bits: Int
+
+    /// - Parameter currency: three letters.
+    init(currency code: String) {
+      bits = code.utf8.reduce(0) { $0 << 8 | Int($1) }
+    }
+
+    /// Products are numbered in 32 bits.
+    fileprivate func key(_ id: Int) -> Int { id << 24 | bits }
+  }
+}
