@@ -152,6 +152,9 @@ package struct HTTPRequest: @unchecked Sendable {
   }
 
   private static func formText(_ escaped: Substring.UTF8View) throws(QueryError) -> String {
+    if !escaped.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) {
+      return String(Substring(escaped))
+    }
     guard let bytes = PercentEncoding.decode(escaped, plusIsSpace: true) else { throw .badEscape }
     guard let text = String(validating: bytes, as: UTF8.self) else { throw .notUTF8 }
     return text

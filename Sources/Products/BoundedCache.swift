@@ -1,48 +1,83 @@
-/// Values by key, the more recently asked for of them, in bounded memory.
+/// Bytes by key, each with something about them, the more recently asked for of them, in bounded memory.
 ///
 /// They are two generations. What is asked for moves to the younger one; when that has half of the bytes, the
-/// elder one is forgotten and the younger takes its place.
-struct BoundedCache<Value> {
+/// elder one is forgotten and the younger takes its place. A generation's bytes stand one behind the other in
+/// a few large pieces: what was made together is read together, without a reference to count for each.
+struct BoundedCache<About> {
   private struct Entry {
-    let value: Value
-    let bytes: Int
+    let about: About
+    let piece: Int
+    let range: Range<Int>
     let end: ContinuousClock.Instant
   }
 
-  private let bytesMax: Int
-  private var younger: [Int: Entry] = [:]
-  private var elder: [Int: Entry] = [:]
-  private var youngerBytes = 0
-
-  /// - Parameter bytesMax: of all values, as `insert` was told; 0 keeps nothing.
-  init(bytesMax: Int) {
-    self.bytesMax = bytesMax
+  private struct Generation {
+    var entries: [Int: Entry] = [:]
+    var pieces: [[UInt8]] = []
+    var bytes = 0
   }
 
-  /// How many values there are.
-  var count: Int { younger.count + elder.keys.count { younger[$0] == nil } }
+  private let bytesMax: Int
+  private let pieceBytes: Int
+  private let overhead: Int
+  private var younger = Generation()
+  private var elder = Generation()
 
-  mutating func value(for key: Int, at now: ContinuousClock.Instant) -> Value? {
-    if let entry = younger[key] { return entry.end > now ? entry.value : nil }
-    guard let entry = elder[key], entry.end > now else { return nil }
-    add(entry, for: key)
-    return entry.value
+  /// - Parameters:
+  ///   - bytesMax: of all together, what is about them and their places included.
+  ///   - aboutBytes: what is about one takes so much, besides its own size.
+  ///   - pieceBytes: of which memory is taken; one entry's are no more than that.
+  init(bytesMax: Int, aboutBytes: Int = 0, pieceBytes: Int = 1 << 20) {
+    self.bytesMax = bytesMax
+    self.pieceBytes = pieceBytes
+    // A dictionary has room for up to twice as many entries as it was made for.
+    overhead = 2 * (MemoryLayout<Entry>.stride + MemoryLayout<Int>.stride) + aboutBytes
+  }
+
+  /// How many entries there are.
+  var count: Int { younger.entries.count + elder.entries.keys.count { younger.entries[$0] == nil } }
+
+  /// Lends what is kept for `key`.
+  ///
+  /// - Returns: nil if there is nothing, or its time has ended.
+  mutating func withEntry<Value>(
+    _ key: Int, at now: ContinuousClock.Instant,
+    _ body: (About, UnsafeBufferPointer<UInt8>) -> Value
+  ) -> Value? {
+    if let entry = younger.entries[key] {
+      return entry.end > now ? body(entry.about, bytes(entry, younger)) : nil
+    }
+    guard let entry = elder.entries[key], entry.end > now else { return nil }
+    let value = body(entry.about, bytes(entry, elder))
+    insert(Array(bytes(entry, elder)), entry.about, for: key, until: entry.end)
+    return value
+  }
+
+  /// Good for as long as the generation is not changed.
+  private func bytes(_ entry: Entry, _ generation: Generation) -> UnsafeBufferPointer<UInt8> {
+    generation.pieces[entry.piece].withUnsafeBufferPointer {
+      UnsafeBufferPointer(rebasing: $0[entry.range])
+    }
   }
 
   mutating func insert(
-    _ value: Value, for key: Int, bytes: Int, until end: ContinuousClock.Instant
+    _ bytes: [UInt8], _ about: About, for key: Int, until end: ContinuousClock.Instant
   ) {
-    guard bytes <= bytesMax / 2 else { return }
-    add(Entry(value: value, bytes: bytes, end: end), for: key)
-  }
-
-  private mutating func add(_ entry: Entry, for key: Int) {
-    if youngerBytes + entry.bytes > bytesMax / 2 {
+    let size = bytes.count + overhead
+    guard bytes.count <= pieceBytes, size <= bytesMax / 2 else { return }
+    if younger.bytes + size > bytesMax / 2 {
       elder = younger
-      younger = [:]
-      youngerBytes = 0
+      younger = Generation()
     }
-    youngerBytes += entry.bytes
-    if let old = younger.updateValue(entry, forKey: key) { youngerBytes -= old.bytes }
+    if (younger.pieces.last?.count ?? pieceBytes) + bytes.count > pieceBytes {
+      younger.pieces.append([])
+      younger.pieces[younger.pieces.count - 1].reserveCapacity(pieceBytes)
+    }
+    let piece = younger.pieces.count - 1
+    let start = younger.pieces[piece].count
+    younger.pieces[piece] += bytes
+    younger.bytes += size
+    younger.entries[key] = Entry(
+      about: about, piece: piece, range: start..<start + bytes.count, end: end)
   }
 }

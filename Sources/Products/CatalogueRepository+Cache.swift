@@ -15,7 +15,6 @@ final class CatalogueCache: Sendable {
 
   /// A product by itself.
   struct Whole {
-    let id: Int
     let row: Int
     /// Its variants, which have the stock that it shows.
     let variants: [Int]
@@ -24,34 +23,45 @@ final class CatalogueCache: Sendable {
     let entry: CatalogueEntry
   }
 
+  private struct AboutWhole {
+    let row: Int
+    let variants: [Int]
+    let stock: Int
+    let version: Int
+    let stockVersion: Int
+  }
+
   /// Transaction numbers can come again: after 2^32 of them, and after the change to a standby that had not
   /// received all of them. What is older than this is made anew.
   static let ageMax: Duration = .seconds(60)
-  /// What an entry takes besides its JSON, about.
-  private static let entryBytes = 160
+  /// An array of a few variants.
+  private static let variantsBytes = 64
 
-  private let items: Mutex<BoundedCache<Item>>
-  private let wholes: Mutex<BoundedCache<Whole>>
+  /// With the row's version.
+  private let items: Mutex<BoundedCache<Int>>
+  private let wholes: Mutex<BoundedCache<AboutWhole>>
 
   /// - Parameter bytesMax: of memory, about; half of it for lists, half for products by themselves.
   init(bytesMax: Int) {
     items = Mutex(BoundedCache(bytesMax: bytesMax / 2))
-    wholes = Mutex(BoundedCache(bytesMax: bytesMax / 2))
+    wholes = Mutex(BoundedCache(bytesMax: bytesMax / 2, aboutBytes: Self.variantsBytes))
   }
 
   /// A page of products as an array, if each is here in this version.
-  func page(_ rows: some Collection<(id: Int, row: Int)>, _ view: View) -> [UInt8]? {
+  func page(_ rows: ArraySlice<(id: Int, row: Int)>, _ view: View) -> [UInt8]? {
     let now = ContinuousClock.now
     return items.withLock { items in
       var json: [UInt8] = []
       json.reserveCapacity(rows.count * 512 + 2)
       json.append(UInt8(ascii: "["))
       for (id, row) in rows {
-        guard let item = items.value(for: view.key(id), at: now), item.row == row else {
-          return nil
+        let isHere = items.withEntry(view.key(id), at: now) { version, item in
+          guard version == row else { return false }
+          if json.count > 1 { json.append(UInt8(ascii: ",")) }
+          json.append(contentsOf: item)
+          return true
         }
-        if json.count > 1 { json.append(UInt8(ascii: ",")) }
-        json += item.json
+        guard isHere == true else { return nil }
       }
       json.append(UInt8(ascii: "]"))
       return json
@@ -59,13 +69,9 @@ final class CatalogueCache: Sendable {
   }
 
   func keep(_ made: [(id: Int, item: Item)], _ view: View) {
-    let now = ContinuousClock.now
+    let end = ContinuousClock.now + Self.ageMax
     items.withLock { items in
-      for (id, item) in made {
-        items.insert(
-          item, for: view.key(id), bytes: item.json.count + Self.entryBytes,
-          until: now + Self.ageMax)
-      }
+      for (id, item) in made { items.insert(item.json, item.row, for: view.key(id), until: end) }
     }
   }
 
@@ -74,18 +80,28 @@ final class CatalogueCache: Sendable {
     let now = ContinuousClock.now
     return wholes.withLock { wholes in
       var found: [Int: Whole] = [:]
-      for id in ids { found[id] = wholes.value(for: view.key(id), at: now) }
+      for id in ids {
+        found[id] = wholes.withEntry(view.key(id), at: now) { about, json in
+          Whole(
+            row: about.row, variants: about.variants, stock: about.stock,
+            entry: CatalogueEntry(
+              json: Array(json), version: about.version, stockVersion: about.stockVersion))
+        }
+      }
       return found
     }
   }
 
   func keep(_ made: [Int: Whole], _ view: View) {
-    let now = ContinuousClock.now
+    let end = ContinuousClock.now + Self.ageMax
     wholes.withLock { wholes in
       for (id, whole) in made {
         wholes.insert(
-          whole, for: view.key(id), bytes: whole.entry.json.count + Self.entryBytes,
-          until: now + Self.ageMax)
+          whole.entry.json,
+          AboutWhole(
+            row: whole.row, variants: whole.variants, stock: whole.stock,
+            version: whole.entry.version, stockVersion: whole.entry.stockVersion),
+          for: view.key(id), until: end)
       }
     }
   }

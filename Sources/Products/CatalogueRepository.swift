@@ -153,10 +153,11 @@ struct CatalogueRepository: Catalogue {
       // Later versions have higher numbers, so none of them can make up for another.
       present[id] = (version, try row.next(as: Int.self) + (present[id]?.stock ?? 0))
     }
-    return kept.compactMapValues { whole in
-      let now = present[whole.id]
-      return now?.row == whole.row && now?.stock == whole.stock ? whole.entry : nil
+    var confirmed: [Int: CatalogueEntry] = [:]
+    for (id, whole) in kept where present[id] ?? (-1, -1) == (whole.row, whole.stock) {
+      confirmed[id] = whole.entry
     }
+    return confirmed
   }
 
   private static func wholes(
@@ -173,7 +174,7 @@ struct CatalogueRepository: Catalogue {
       json.endArray()
       json.endObject()
       made[product.id] = CatalogueCache.Whole(
-        id: product.id, row: product.row, variants: variants, stock: stock.rows,
+        row: product.row, variants: variants, stock: stock.rows,
         entry: CatalogueEntry(
           json: json.bytes, version: product.version, stockVersion: stock.version))
       json.removeAll()

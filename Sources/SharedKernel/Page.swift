@@ -1,5 +1,3 @@
-import Foundation
-
 /// A place in a list: the sort key of the last row seen (keyset pagination), opaque to clients.
 package struct Cursor: Hashable, Sendable {
   /// The key's columns as text, most significant first.
@@ -73,21 +71,5 @@ package struct Page<Element: Sendable>: Sendable {
   /// The same page of what `transform` makes of its elements.
   package func map<Other>(_ transform: (Element) throws -> Other) rethrows -> Page<Other> {
     Page<Other>(elements: try elements.map(transform), next: next, total: total)
-  }
-}
-
-/// Base64 with the URL alphabet and without padding (RFC 4648 section 5).
-package enum Base64URL {
-  package static func encode(_ bytes: [UInt8]) -> String {
-    Data(bytes).base64EncodedString()
-      .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
-  }
-
-  /// nil for text outside the alphabet, padding included.
-  package static func decode(_ text: String) -> [UInt8]? {
-    guard !text.utf8.contains(where: { "+/=".utf8.contains($0) }) else { return nil }
-    let standard = text.replacing("-", with: "+").replacing("_", with: "/")
-    let padding = String(repeating: "=", count: (4 - standard.utf8.count % 4) % 4)
-    return Data(base64Encoded: standard + padding).map(Array.init)
   }
 }

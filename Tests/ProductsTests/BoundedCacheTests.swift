@@ -5,44 +5,55 @@ import Testing
 @Suite("A bounded cache")
 struct BoundedCacheTests {
   private let now = ContinuousClock.now
+  private let bytes: [UInt8] = Array("0123456789".utf8)
 
-  @Test("what is asked for stays, the rest goes, and the bytes are bounded")
-  func bounded() {
-    var cache = BoundedCache<Int>(bytesMax: 1000)
-    for key in 0..<1000 {
-      cache.insert(key, for: key, bytes: 10, until: now + .seconds(60))
-      #expect(cache.value(for: 0, at: now) == 0)
-      #expect(cache.value(for: key, at: now) == key)
-      #expect(cache.count <= 100)
-    }
-    #expect(cache.value(for: 500, at: now) == nil)
-    #expect(cache.count > 50)
+  private func value(
+    _ key: Int, of cache: inout BoundedCache<Int>, after: Duration = .zero
+  ) -> String? {
+    cache.withEntry(key, at: now + after) { "\($0) \(String(decoding: $1, as: UTF8.self))" }
   }
 
-  @Test("a value that takes another's place takes its bytes too")
+  @Test(
+    "what is asked for stays, the rest goes, and the bytes are bounded", arguments: [10, 25, 1000])
+  func bounded(pieceBytes: Int) {
+    var cache = BoundedCache<Int>(bytesMax: 20_000, pieceBytes: pieceBytes)
+    var most = 0
+    for key in 0..<1000 {
+      cache.insert(bytes, -key, for: key, until: now + .seconds(60))
+      #expect(value(0, of: &cache) == "0 0123456789")
+      #expect(value(key, of: &cache) == "\(-key) 0123456789")
+      most = max(most, cache.count)
+    }
+    // An entry takes 16 bytes for its key and place in the index, twice, and more for what is there.
+    #expect((50...200).contains(most))
+    #expect(value(500, of: &cache) == nil)
+  }
+
+  @Test("a later value takes the earlier one's place")
   func replaced() {
-    var cache = BoundedCache<Int>(bytesMax: 100)
-    cache.insert(-1, for: -1, bytes: 10, until: now + .seconds(60))
-    for value in 0..<100 { cache.insert(value, for: 1, bytes: 10, until: now + .seconds(60)) }
-    #expect(cache.value(for: 1, at: now) == 99)
-    #expect(cache.value(for: -1, at: now) == -1)
+    var cache = BoundedCache<Int>(bytesMax: 20_000)
+    for about in 0..<1000 {
+      cache.insert(Array("\(about)".utf8), about, for: 1, until: now + .seconds(60))
+      #expect(value(1, of: &cache) == "\(about) \(about)")
+      #expect(cache.count == 1)
+    }
   }
 
   @Test("a value's time ends")
   func ends() {
-    var cache = BoundedCache<Int>(bytesMax: 100)
-    cache.insert(1, for: 1, bytes: 10, until: now + .seconds(60))
-    #expect(cache.value(for: 1, at: now + .seconds(59)) == 1)
-    #expect(cache.value(for: 1, at: now + .seconds(60)) == nil)
+    var cache = BoundedCache<Int>(bytesMax: 20_000)
+    cache.insert(bytes, 1, for: 1, until: now + .seconds(60))
+    #expect(value(1, of: &cache, after: .seconds(59)) != nil)
+    #expect(value(1, of: &cache, after: .seconds(60)) == nil)
   }
 
   @Test("what does not fit is not kept")
   func tooLarge() {
-    var cache = BoundedCache<Int>(bytesMax: 100)
-    cache.insert(1, for: 1, bytes: 51, until: now + .seconds(60))
-    #expect(cache.value(for: 1, at: now) == nil)
+    var cache = BoundedCache<Int>(bytesMax: 20_000, pieceBytes: 9)
+    cache.insert(bytes, 1, for: 1, until: now + .seconds(60))
+    #expect(cache.count == 0)
     var none = BoundedCache<Int>(bytesMax: 0)
-    none.insert(1, for: 1, bytes: 1, until: now + .seconds(60))
+    none.insert(bytes, 1, for: 1, until: now + .seconds(60))
     #expect(none.count == 0)
   }
 }

@@ -15,6 +15,7 @@ struct ProductsBench: Sendable {
   let router: Router
   /// As the service's own role.
   let database: Database
+  private let url: String
   private let outbox = Outbox(signal: FeedSignal())
 
   static let loops = EventLoopGroup(count: 1)
@@ -23,7 +24,7 @@ struct ProductsBench: Sendable {
   private static let customer = Caller.user(.new(), role: .customer, session: .v7())
 
   init() async throws {
-    let database = try await Self.makeDatabase()
+    let (database, url) = try await Self.makeDatabase()
     let secrets = try ServiceSecrets(key: [UInt8](repeating: 7, count: 32))
     let settings = try Settings(environment: ["DISCOVERY": "static"], for: .inspect, portDefault: 0)
     let identity = ProductApplication.identity
@@ -47,9 +48,22 @@ struct ProductsBench: Sendable {
     application.addRoutes(to: &routes)
     router = routes.router
     self.database = database
+    self.url = url
   }
 
-  private static func makeDatabase() async throws -> Database {
+  /// The same database as the owner of its tables; to be closed.
+  func asOwner() async throws -> Database {
+    let owner = Database(try patientConfiguration(url: url), group: Self.loops)
+    try await owner.execute(
+      """
+      DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = product', current_database());
+      END $$
+      """)
+    await owner.close()
+    return Database(try patientConfiguration(url: url), group: Self.loops)
+  }
+
+  private static func makeDatabase() async throws -> (Database, url: String) {
     let server = try await PrivatePostgres.shared()
     let url = try await server.makeDatabase(named: "products")
     let admin = Database(try patientConfiguration(url: url), group: loops)
@@ -68,9 +82,10 @@ struct ProductsBench: Sendable {
     await admin.close()
     try await Migrator.run(
       commonMigrations(appRole: "product_app") + productMigrations, schema: "product", on: url)
-    return Database(
+    let database = Database(
       try patientConfiguration(
         url: server.url(url, user: "product_app", password: "only-for-tests")), group: loops)
+    return (database, url)
   }
 
   // MARK: Requests

@@ -58,7 +58,14 @@ extension HTTPResponse {
 extension Call {
   /// This request's target with its cursor replaced.
   package func target(after cursor: Cursor) -> String {
-    let others = (request.query ?? "").split(separator: "&").filter { !$0.hasPrefix("cursor=") }
-    return request.path + "?" + (others + ["cursor=\(cursor)"]).joined(separator: "&")
+    var target = request.path
+    var separator = "?"
+    for piece in (request.query ?? "").utf8.split(separator: UInt8(ascii: "&"))
+    where !piece.starts(with: "cursor=".utf8) {
+      target += separator
+      target += Substring(piece)
+      separator = "&"
+    }
+    return "\(target)\(separator)cursor=\(cursor)"
   }
 }
