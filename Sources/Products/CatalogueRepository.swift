@@ -9,6 +9,7 @@ import SharedKernel
 struct CatalogueRepository: Catalogue {
   private let database: Database
   private let cache: CatalogueCache?
+  private let versions: PageVersions
   private let entries: BatchedLookup<EntryKey, CatalogueEntry>
 
   /// Who looks at what.
@@ -25,6 +26,7 @@ struct CatalogueRepository: Catalogue {
   init(database: Database, cache: CatalogueCache?) {
     self.database = database
     self.cache = cache
+    versions = PageVersions(database: database)
     entries = database.batchedLookup { keys in
       var found: [EntryKey: CatalogueEntry] = [:]
       for (look, keys) in Dictionary(grouping: keys, by: \.look) {
@@ -56,9 +58,7 @@ struct CatalogueRepository: Catalogue {
   /// From JSON that is there, if it is for every product.
   private func keptPage(_ query: ProductQuery) async throws -> CataloguePage? {
     guard let cache else { return nil }
-    let rows = try await database.query(
-      "SELECT p.id, p.xmin FROM products p \(query.rows)"
-    ) { row in (id: try row.next(as: Int.self), row: try row.next(as: Int.self)) }
+    let rows = try await versions.rows(of: query)
     // The row too many only proves that there are more.
     let shown = rows.prefix(query.page.limit)
     return cache.page(shown, CatalogueCache.View(currency: query.currency.code)).map { json in
@@ -144,7 +144,7 @@ struct CatalogueRepository: Catalogue {
     _ = try await database.query(
       """
       SELECT p.id, p.xmin, s.xmin
-      FROM unnest(\(padded(products)), \(padded(variants))) AS shown (product, variant)
+      FROM unnest(\(products.padded(with: 0)), \(variants.padded(with: 0))) AS shown (product, variant)
       JOIN products p ON p.id = shown.product JOIN stock s ON s.variant_id = shown.variant
       """
     ) { row in
@@ -192,7 +192,7 @@ struct CatalogueRepository: Catalogue {
         ON v.product_id = p.id AND v.status = 'active'
       LEFT JOIN variant_prices price
         ON price.variant_id = v.id AND price.currency = \(currency.code)
-      WHERE p.id = ANY(\(padded(ids))) AND \(hidden) ORDER BY p.id, v.id
+      WHERE p.id = ANY(\(ids.padded(with: 0))) AND \(hidden) ORDER BY p.id, v.id
       """
     ) { row in
       let id: Int = try row.value(at: 0)
@@ -212,47 +212,6 @@ struct CatalogueRepository: Catalogue {
     }
     close()
     return made
-  }
-
-  /// PostgreSQL plans for arrays of ten, and keeps that plan only if those that come are no shorter.
-  ///
-  /// - Returns: the numbers, and further ones that are nothing's.
-  private static func padded(_ ids: [Int]) -> [Int] {
-    ids + Array(repeating: 0, count: max(0, 10 - ids.count))
-  }
-}
-
-extension ProductQuery {
-  /// This page's rows and the one behind them, of products as `p`.
-  fileprivate var rows: SQL {
-    """
-    WHERE \(condition) AND p.id > \(afterID)
-    ORDER BY p.id LIMIT \(constant: page.limit + 1)
-    """
-  }
-
-  /// Which products are wanted, as `p`, on all pages.
-  fileprivate var condition: SQL {
-    var conditions: [SQL] = ["p.status = \((status ?? .active).rawValue)"]
-    if let ids = ids { conditions.append("p.id = ANY(\(ids))") }
-    if let slug = slug { conditions.append("p.slug = \(slug)") }
-    if !words.isEmpty {
-      // The words hold letters and digits only, so this is a plain conjunction of prefixes.
-      let pattern = words.map { "\($0):*" }.joined(separator: " & ")
-      conditions.append("p.search @@ to_tsquery('simple', \(pattern))")
-    }
-    if let category = category {
-      conditions.append(
-        """
-        EXISTS (
-          SELECT 1 FROM categories root
-          JOIN categories c ON c.path = root.path OR c.path LIKE root.path || '/%'
-          JOIN product_categories pc ON pc.category_id = c.id AND pc.product_id = p.id
-          WHERE root.slug = \(category)
-        )
-        """)
-    }
-    return SQL.joined(conditions, separator: " AND ")
   }
 }
 

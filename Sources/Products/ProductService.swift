@@ -34,6 +34,9 @@ struct ProductQuery: Sendable {
     self.page = page
   }
 
+  /// Everything of that status is wanted.
+  var isUnfiltered: Bool { words.isEmpty && category == nil && ids == nil && slug == nil }
+
   /// The last id of the page before.
   var afterID: Int { page.after.flatMap { Int($0.parts[0]) } ?? 0 }
 }
