@@ -33,7 +33,7 @@ final class CatalogueCache: Sendable {
 
   /// Transaction numbers can come again: after 2^32 of them, and after the change to a standby that had not
   /// received all of them. What is older than this is made anew.
-  static let ageMax: Duration = .seconds(60)
+  static let ageMax: Duration = .seconds(600)
   /// An array of a few variants.
   private static let variantsBytes = 64
 
