@@ -5,12 +5,13 @@ struct AddressTable: Sendable {
   let plan: Plan
   let state: StateDirectory
 
-  /// - Parameter note: what to say of a service, such as its state.
-  func text(note: (ServiceEntry) -> String) -> String {
+  /// - Parameter note: what to say of an instance, such as its state.
+  func text(note: (ServiceInstance) -> String) -> String {
     var lines: [String] = []
-    for service in ServiceEntry.all {
+    for instance in plan.ports.instances {
       lines.append(
-        Self.row(service.short, address(plan.ports[service.short]), note(service), service.duty))
+        Self.row(
+          instance.name, address(plan.ports[instance.name]), note(instance), instance.service.duty))
     }
     if plan.agent != nil {
       lines.append(Self.row("Consul", address(plan.ports["consul"]) + "/ui", "", ""))
@@ -41,15 +42,20 @@ struct AddressTable: Sendable {
 
   private func address(_ port: Int) -> String { "http://127.0.0.1:\(port)" }
 
+  /// "notification-2" fits.
+  private static let nameWidth = 14
+
   private static func row(_ name: String, _ address: String, _ state: String, _ duty: String)
     -> String
   {
-    let cells = [pad(name, 13), duty.isEmpty ? address : pad(address, 22), pad(state, 18), duty]
+    let cells = [
+      pad(name, nameWidth), duty.isEmpty ? address : pad(address, 22), pad(state, 18), duty,
+    ]
     return ("  " + cells.filter { !$0.isEmpty }.joined(separator: " ")).trimmingSuffixBlanks()
   }
 
   private static func pad(_ text: String, _ width: Int) -> String {
-    text.isEmpty && width != 13
+    text.isEmpty && width != nameWidth
       ? "" : text + String(repeating: " ", count: max(0, width - text.count))
   }
 }

@@ -5,7 +5,8 @@ struct Logs: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Shows what the services say.",
     discussion: """
-      Names besides the services': consul, postgres, supervisor (starts and ends).
+      Names besides the services': consul, postgres, supervisor (starts and ends). Of several \
+      instances, order shows all and order-2 the second.
 
       Examples:
         ./shop logs order
@@ -21,7 +22,7 @@ struct Logs: AsyncParsableCommand {
   @Option(name: [.customShort("n"), .long], help: "How many lines of each to begin with.")
   var lines = 40
 
-  @Argument(help: "A service; all when none is named.")
+  @Argument(help: "A service or one instance of it; all when none is named.")
   var name: String?
 
   func run() async throws {
@@ -50,18 +51,19 @@ struct Logs: AsyncParsableCommand {
   }
 
   private func paths(_ state: StateDirectory) throws -> [(name: String, path: String)] {
+    let plan = Plan.read(state)
+    let ports = try plan?.ports ?? Ports(from: nil)
     // The database's folder may have been put elsewhere.
-    let databasePath = Plan.read(state)?.databasePath ?? state.databasePath
-    let postgres = (name: "postgres", path: databasePath + "/postgres.log")
-    switch name {
-    case nil:
-      return (ServiceEntry.all.map(\.short) + ["supervisor"]).map { ($0, state.logPath($0)) }
-    case "postgres": return [postgres]
-    case "consul", "supervisor": return [(name!, state.logPath(name!))]
-    case .some(let word):
-      let service = try ServiceEntry.named(word)
-      return [(service.short, state.logPath(service.short))]
-    }
+    let databasePath = plan?.databasePath ?? state.databasePath
+    let names =
+      switch name {
+      case nil: ports.instances.map(\.name) + ["supervisor"]
+      case "postgres": [String]()
+      case "consul", "supervisor": [name!]
+      case .some(let word): try ports.instances(called: word).map(\.name)
+      }
+    return names.isEmpty
+      ? [("postgres", databasePath + "/postgres.log")] : names.map { ($0, state.logPath($0)) }
   }
 
   private func show(_ line: String, _ name: String, _ width: Int, _ showsName: Bool) {

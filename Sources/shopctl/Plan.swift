@@ -4,7 +4,7 @@ import Foundation
 struct Plan: Codable, Sendable {
   /// One program and all that it needs to start.
   struct Program: Codable, Sendable {
-    /// "order", or "consul".
+    /// An instance's, or "consul".
     let name: String
     let path: String
     let arguments: [String]

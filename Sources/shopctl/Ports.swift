@@ -1,6 +1,7 @@
 /// Who listens where. Everything binds 127.0.0.1.
 struct Ports: Codable, Equatable, Sendable {
-  /// Port by name: the services' short names, "consul", "consul-server", "consul-serf", "postgres".
+  /// Port by name: the instances' ("order", "order-2"), "consul", "consul-server", "consul-serf",
+  /// "postgres".
   private(set) var byName: [String: Int]
 
   static let infrastructure = [
@@ -10,15 +11,33 @@ struct Ports: Codable, Equatable, Sendable {
     (name: "postgres", standard: 15432, offset: 20),
   ]
 
-  static var names: [String] { ServiceEntry.all.map(\.short) + infrastructure.map(\.name) }
-
   subscript(_ name: String) -> Int { byName[name] ?? 0 }
 
+  /// The instances that have a port, in the order of the services.
+  var instances: [ServiceInstance] { Replicas.possible.filter { byName[$0.name] != nil } }
+
+  func instances(of service: ServiceEntry) -> [ServiceInstance] {
+    instances.filter { $0.service.short == service.short }
+  }
+
+  /// What `word` names: "order" all instances of a service, "order-2" that one alone.
+  /// - Throws: `Trouble` that lists the names there are.
+  func instances(called word: String) throws -> [ServiceInstance] {
+    if let service = ServiceEntry.find(word) { return instances(of: service) }
+    let found = instances.filter { $0.isCalled(word) }
+    guard found.isEmpty else { return found }
+    throw Trouble(
+      "there is no service \"\(word)\".",
+      next: ["The services are: " + instances.map(\.name).joined(separator: ", ")])
+  }
+
   /// - Parameters:
-  ///   - from: with N, the services are at N+1 to N+5, Consul at N+10, PostgreSQL at N+20.
-  ///   - overrides: "order=9082" each, from `--port`.
+  ///   - from: with N, the services are at N+1 to N+5, Consul at N+10, PostgreSQL at N+20, second
+  ///     instances at N+51 to N+55, third ones at N+61.
+  ///   - overrides: "order=9082" each, from `--port`; further instances move with the first.
   /// - Throws: `Trouble` that lists every fault at once.
-  init(from: Int?, overrides: [String] = []) throws {
+  init(from: Int?, overrides: [String] = [], replicas: Replicas = Replicas()) throws {
+    let names = replicas.instances.map(\.name) + Self.infrastructure.map(\.name)
     byName = [:]
     for (index, service) in ServiceEntry.all.enumerated() {
       byName[service.short] = from.map { $0 + index + 1 } ?? service.port
@@ -32,9 +51,9 @@ struct Ports: Codable, Equatable, Sendable {
     }
     for text in overrides {
       let halves = text.split(separator: "=", maxSplits: 1).map(String.init)
-      guard halves.count == 2, let name = Self.canonical(halves[0]) else {
+      guard halves.count == 2, let name = Self.canonical(halves[0], replicas) else {
         faults.append(
-          "--port \(text): expected NAME=PORT with one of \(Self.names.joined(separator: ", "))")
+          "--port \(text): expected NAME=PORT with one of \(names.joined(separator: ", "))")
         continue
       }
       guard let port = Int(halves[1]), (1...65535).contains(port) else {
@@ -43,18 +62,23 @@ struct Ports: Codable, Equatable, Sendable {
       }
       byName[name] = port
     }
-    for (port, sharers) in Dictionary(grouping: Self.names, by: { byName[$0] ?? 0 })
-    where sharers.count > 1 && faults.isEmpty {
-      faults.append("port \(port) is asked for by \(sharers.joined(separator: " and "))")
+    for instance in replicas.instances where byName[instance.name] == nil {
+      byName[instance.name] = self[instance.service.short] + instance.portOffset
     }
-    guard faults.isEmpty else {
-      throw Trouble(
-        faults.count == 1 ? "a bad setting." : "\(faults.count) bad settings.", evidence: faults)
-    }
+    if faults.isEmpty { faults = conflicts(among: names) }
+    guard faults.isEmpty else { throw Trouble(settings: faults) }
   }
 
-  private static func canonical(_ word: String) -> String? {
-    if names.contains(word) { return word }
-    return ServiceEntry.all.first { $0.name == word }?.short
+  private func conflicts(among names: [String]) -> [String] {
+    let shared = Dictionary(grouping: names, by: { self[$0] }).filter { $1.count > 1 }
+      .map { "port \($0) is asked for by \($1.joined(separator: " and "))" }.sorted()
+    let tooHigh = names.filter { self[$0] > 65535 }
+      .map { "\($0) would be at port \(self[$0]), past 65535: say where, --port \($0)=PORT" }
+    return shared + tooHigh
+  }
+
+  private static func canonical(_ word: String, _ replicas: Replicas) -> String? {
+    if infrastructure.contains(where: { $0.name == word }) { return word }
+    return ServiceEntry.find(word)?.short ?? replicas.instances.first { $0.isCalled(word) }?.name
   }
 }

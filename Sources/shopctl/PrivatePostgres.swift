@@ -10,15 +10,23 @@ struct PrivatePostgres: Sendable {
   let password: String
   /// initdb refuses to run as root: then everything is done as user postgres.
   let user: String?
+  private let connectionsMax: Int
 
-  /// - Parameter folder: holds the data directory and the server's log.
-  init(programs: PostgresPrograms, folder: String, port: Int, password: String) {
+  /// - Parameters:
+  ///   - folder: holds the data directory and the server's log.
+  ///   - services: instances that will connect, for each of which it has room.
+  init(
+    programs: PostgresPrograms, folder: String, port: Int, password: String,
+    services: Int = ServiceEntry.all.count
+  ) {
     self.programs = programs
     dataPath = folder + "/data"
     logPath = folder + "/postgres.log"
     self.port = port
     self.password = password
     user = getuid() == 0 ? "postgres" : nil
+    // Eight connections of each event loop, and some for people and tools.
+    connectionsMax = services * 8 * max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN))) + 60
   }
 
   /// The one that a plan was made for.
@@ -26,7 +34,7 @@ struct PrivatePostgres: Sendable {
     let admin = try DatabaseURL(plan.adminURL, setting: "plan.json")
     self.init(
       programs: try await .find(), folder: plan.databasePath, port: admin.port,
-      password: admin.password)
+      password: admin.password, services: plan.services.count)
   }
 
   var adminURL: DatabaseURL {
@@ -36,10 +44,6 @@ struct PrivatePostgres: Sendable {
   }
 
   static let superuser = "shop"
-
-  /// Room for eight connections of each event loop of each service, and for people and tools.
-  static let connectionsMax =
-    ServiceEntry.all.count * 8 * max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN))) + 60
 
   /// Whether a cluster has been made in the data directory.
   var exists: Bool { FileManager.default.fileExists(atPath: dataPath + "/PG_VERSION") }
@@ -128,7 +132,7 @@ struct PrivatePostgres: Sendable {
     // No socket: the default folder is not writable for everyone, and a long path does not fit.
     let options =
       "-c listen_addresses=127.0.0.1 -c port=\(port) -c unix_socket_directories='' "
-      + "-c max_connections=\(Self.connectionsMax)"
+      + "-c max_connections=\(connectionsMax)"
     return try await ShortCommand.run(
       programs.path("pg_ctl"),
       ["-D", dataPath, "-w", "-t", "30", "-l", logPath, "-o", options, "start"],

@@ -17,7 +17,11 @@ enum Readiness {
 
   private struct PassingCheck: Decodable {
     let serviceName: String
-    enum CodingKeys: String, CodingKey { case serviceName = "ServiceName" }
+    let serviceID: String
+    enum CodingKeys: String, CodingKey {
+      case serviceName = "ServiceName"
+      case serviceID = "ServiceID"
+    }
   }
 
   private struct ServiceInfo: Decodable {
@@ -39,15 +43,22 @@ enum Readiness {
     return nil
   }
 
-  /// The services that our agent does not yet list as passing, by name in Consul.
-  static func unlisted(port: Int) async -> [String] {
-    let names = ServiceEntry.all.map(\.name)
-    guard let answer = await LoopbackProbe.get("/v1/health/state/passing", port: port),
-      // An answer of another form lists none of ours.
-      let checks = try? JSONDecoder().decode([PassingCheck].self, from: Data(answer.body))
-    else { return names }
-    let passing = Set(checks.map(\.serviceName))
-    return names.filter { !passing.contains($0) }
+  /// The services of which our agent does not yet list every instance as passing: "order-service",
+  /// or "1 of 2 of order-service".
+  static func unlisted(of ports: Ports) async -> [String] {
+    let answer = await LoopbackProbe.get("/v1/health/state/passing", port: ports["consul"])
+    return unlisted(in: answer.map { Data($0.body) } ?? Data(), of: ports)
+  }
+
+  /// - Parameter answer: to `GET /v1/health/state/passing`; of another form it lists none of ours.
+  static func unlisted(in answer: Data, of ports: Ports) -> [String] {
+    let checks = (try? JSONDecoder().decode([PassingCheck].self, from: answer)) ?? []
+    return ServiceEntry.all.compactMap { service in
+      let wanted = ports.instances(of: service).count
+      let passing = Set(checks.filter { $0.serviceName == service.name }.map(\.serviceID)).count
+      if passing >= wanted { return nil }
+      return passing == 0 ? service.name : "\(wanted - passing) of \(wanted) of \(service.name)"
+    }
   }
 
   /// What a service still lacks; nil when the process that was started for `record` answers under

@@ -5,27 +5,37 @@ struct Restart: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Starts one service anew, in order: it finishes what it does first.",
     discussion: """
-      After an edit ./shop restart builds first. The others keep running.
+      After an edit ./shop restart builds first. The others keep running. Several instances of a \
+      service follow one another, each when the one before is ready.
 
-      Example:
+      Examples:
         ./shop restart order
+        ./shop restart order-2
       """)
 
   @OptionGroup var copy: CopyOptions
 
-  @Argument(help: "The service: product, order, user, payment or notification.")
+  @Argument(
+    help: "The service (product, order, user, payment, notification), or one instance of it.")
   var service: String
 
   func run() async throws {
     let state = copy.state
-    let entry = try ServiceEntry.named(service)
-    guard let supervisor = SupervisorRecord.living(state) else {
+    guard let supervisor = SupervisorRecord.living(state), let plan = Plan.read(state) else {
       throw Trouble("the shop does not run here.", next: ["Start it: ./shop up\(copy.words)"])
     }
-    let path = state.recordPath(entry.short)
+    for instance in try plan.ports.instances(called: service) {
+      try await restart(instance.name, supervisor, state)
+    }
+  }
+
+  private func restart(
+    _ name: String, _ supervisor: SupervisorRecord, _ state: StateDirectory
+  ) async throws {
+    let path = state.recordPath(name)
     let before = PrivateFile.read(ProcessRecord.self, from: path)
-    try await Progress().step("\(entry.short) started anew") {
-      try PrivateFile.write(Data(), to: "\(state.runPath)/\(entry.short).restart")
+    try await Progress().step("\(name) started anew") {
+      try PrivateFile.write(Data(), to: "\(state.runPath)/\(name).restart")
       supervisor.process.send(SIGHUP)
       let deadline =
         ContinuousClock.now + SupervisedProcess.stopGrace + StartSequence.readyWithin
@@ -40,9 +50,9 @@ struct Restart: AsyncParsableCommand {
         if now.failures >= 2 { break }
       }
       throw Trouble(
-        "\(entry.short) did not come back: \(lacking).",
-        evidence: LogTail.last(8, of: state.logPath(entry.short)),
-        next: ["All of it: ./shop logs \(entry.short)\(copy.words)"])
+        "\(name) did not come back: \(lacking).",
+        evidence: LogTail.last(8, of: state.logPath(name)),
+        next: ["All of it: ./shop logs \(name)\(copy.words)"])
     }
   }
 }

@@ -44,11 +44,7 @@ struct ServiceEntry: Sendable {
   }
 
   /// The service called `word`, short or in full.
-  /// - Throws: `Trouble` that names the five when there is none.
-  static func named(_ word: String) throws -> ServiceEntry {
-    if let entry = all.first(where: { $0.short == word || $0.name == word }) { return entry }
-    throw Trouble(
-      "there is no service \"\(word)\".",
-      next: ["The services are: " + all.map(\.short).joined(separator: ", ")])
+  static func find(_ word: String) -> ServiceEntry? {
+    all.first { $0.short == word || $0.name == word }
   }
 }

@@ -34,7 +34,7 @@ struct Shutdown: Sendable {
   /// time, so a stranger with the same pid is left alone.
   @discardableResult
   func endLeftovers() async throws -> Bool {
-    let names = ServiceEntry.all.map(\.short) + ["consul"]
+    let names = Replicas.possible.map(\.name) + ["consul"]
     let left = names.compactMap { name in
       PrivateFile.read(ProcessRecord.self, from: state.recordPath(name))
         .flatMap { record in record.process.map { (name, $0) } }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What `up` does, from an empty folder to five services that answer.
+/// What `up` does, from an empty folder to services that answer.
 struct StartSequence: Sendable {
   let state: StateDirectory
   let ports: Ports
@@ -28,7 +28,7 @@ struct StartSequence: Sendable {
       .map { try DatabaseURL($0, setting: "DATABASE_URL") }
     try PortOwner.require(
       free: ports,
-      names: ServiceEntry.all.map(\.short)
+      names: ports.instances.map(\.name)
         + (agent == nil ? [] : ["consul", "consul-server", "consul-serf"])
         + (external == nil ? ["postgres"] : []),
       command: command)
@@ -43,10 +43,10 @@ struct StartSequence: Sendable {
     let serviceEnvironment = try site.environment()
     let plan = Plan(
       agent: agent,
-      services: try ServiceEntry.all.map {
+      services: try ports.instances.map {
         Plan.Program(
-          name: $0.short, path: try programs.path($0), arguments: ["serve"],
-          environment: serviceEnvironment.serving($0), port: ports[$0.short])
+          name: $0.name, path: try programs.path($0.service), arguments: ["serve"],
+          environment: serviceEnvironment.serving($0), port: ports[$0.name])
       },
       ports: ports, nodeName: nodeName, databaseAddress: database.safeText,
       adminURL: database.text, ownsDatabase: external == nil, databasePath: state.databasePath,
@@ -63,7 +63,7 @@ struct StartSequence: Sendable {
 
   /// Each `up` starts new logs and keeps those of the one before as `.1`.
   private func setLogsAside() {
-    for name in ServiceEntry.all.map(\.short) + ["consul", "supervisor"] {
+    for name in ports.instances.map(\.name) + ["consul", "supervisor"] {
       rename(state.logPath(name), state.logPath(name) + ".1")
     }
   }
@@ -80,7 +80,7 @@ struct StartSequence: Sendable {
     }
     let database = PrivatePostgres(
       programs: try await .find(), folder: state.databasePath, port: ports["postgres"],
-      password: passwords[PrivatePostgres.superuser])
+      password: passwords[PrivatePostgres.superuser], services: ports.instances.count)
     let isNew = !database.exists
     try await progress.step(
       "PostgreSQL \(database.programs.major), \(isNew ? "new" : "kept") data, port \(database.port)"
@@ -147,19 +147,20 @@ struct StartSequence: Sendable {
         return await Readiness.agent(port: record.port, nodeName: plan.nodeName)
       }
     }
-    for service in ServiceEntry.all {
-      try await waitFor("\(service.short), port \(ports[service.short])", process: service.short) {
+    for name in ports.instances.map(\.name) {
+      try await waitFor("\(name), port \(ports[name])", process: name) {
         await Readiness.service($0)
       }
     }
-    if plan.agent != nil { try await waitUntilListed(port: ports["consul"]) }
+    if plan.agent != nil { try await waitUntilListed() }
   }
 
   /// The services find each other through Consul: before all are in it, a first order could miss one.
-  private func waitUntilListed(port: Int) async throws {
-    try await progress.step("five services in Consul") {
+  private func waitUntilListed() async throws {
+    let port = ports["consul"]
+    try await progress.step("\(ports.instances.count) instances of five services in Consul") {
       let deadline = ContinuousClock.now + Self.listedWithin
-      var missing = await Readiness.unlisted(port: port)
+      var missing = await Readiness.unlisted(of: ports)
       while !missing.isEmpty {
         guard ContinuousClock.now < deadline else {
           throw Trouble(
@@ -167,7 +168,7 @@ struct StartSequence: Sendable {
             next: ["Look at http://127.0.0.1:\(port)/ui and the logs in \(state.logsPath)"])
         }
         try await Task.sleep(for: .milliseconds(100))
-        missing = await Readiness.unlisted(port: port)
+        missing = await Readiness.unlisted(of: ports)
       }
     }
   }

@@ -3,6 +3,7 @@ import Foundation
 /// What runs, as `status` says it.
 struct StatusReport: Encodable, Sendable {
   struct Service: Encodable, Sendable {
+    /// "order", or "order-2".
     let name: String
     let url: String
     /// "ready", "starting", "restarting" or "stopped".
@@ -36,12 +37,12 @@ struct StatusReport: Encodable, Sendable {
 
   static func make(state: StateDirectory, plan: Plan) async -> StatusReport {
     let services = await withTaskGroup(of: (Int, Service).self) { group in
-      for (index, entry) in ServiceEntry.all.enumerated() {
+      for (index, instance) in plan.ports.instances.enumerated() {
         group.addTask {
-          let record = PrivateFile.read(ProcessRecord.self, from: state.recordPath(entry.short))
+          let record = PrivateFile.read(ProcessRecord.self, from: state.recordPath(instance.name))
           var problem: String? = "it is not running"
           if let record { problem = await Readiness.service(record) }
-          return (index, report(entry.short, plan.ports[entry.short], record, problem))
+          return (index, report(instance.name, plan.ports[instance.name], record, problem))
         }
       }
       var found: [(Int, Service)] = []
@@ -61,8 +62,8 @@ struct StatusReport: Encodable, Sendable {
     } else {
       databaseRunning = true
     }
-    let table = AddressTable(plan: plan, state: state).text { entry in
-      services.first { $0.name == entry.short }.map(note) ?? ""
+    let table = AddressTable(plan: plan, state: state).text { instance in
+      services.first { $0.name == instance.name }.map(note) ?? ""
     }
     return StatusReport(
       running: SupervisorRecord.living(state) != nil, services: services, consul: consul,

@@ -13,6 +13,12 @@ struct Trouble: Error, Equatable {
     self.next = next
   }
 
+  /// What is wrong with a command line or with settings, all of it at once.
+  init(settings faults: [String]) {
+    self.init(
+      faults.count == 1 ? "a bad setting." : "\(faults.count) bad settings.", evidence: faults)
+  }
+
   /// As printed to standard error.
   var text: String {
     let details = (evidence + next).map { "  \($0)" }

@@ -9,10 +9,14 @@ struct Up: AsyncParsableCommand {
       LOG_LEVEL=debug ./shop up. DATABASE_URL names a PostgreSQL of yours to use instead of a \
       private one; DISCOVERY=static does without Consul.
 
+      Several instances of a service share its work. The second one is called order-2, is at the \
+      first one's port and 50 (8132), and each further one 10 higher.
+
       Examples:
         ./shop up
         ./shop up --ports-from 20000
         ./shop up --port order=9082 --port postgres=15433
+        ./shop up --replicas product=2,order=2
 
       See also: status, logs, down.
       """)
@@ -23,9 +27,15 @@ struct Up: AsyncParsableCommand {
   @Option(
     name: .customLong("port"),
     help: ArgumentHelp(
-      "For one of: product, order, user, payment, notification, consul, postgres.",
+      "For an instance (product, order, user, payment, notification, order-2), consul or postgres.",
       valueName: "NAME=PORT"))
   var overrides: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "How many instances of a service to run, 1 to \(Replicas.instancesMax) each.",
+      valueName: "NAME=COUNT,..."))
+  var replicas: String?
 
   /// For the script: what runs already needs no build.
   @Flag(name: .customLong("only-if-running"), help: .hidden)
@@ -33,7 +43,9 @@ struct Up: AsyncParsableCommand {
 
   func run() async throws {
     let state = copy.state
-    let ports = try Ports(from: copy.portsFrom, overrides: overrides)
+    let ports = try Ports(
+      from: copy.portsFrom, overrides: overrides,
+      replicas: replicas.map(Replicas.init) ?? Replicas())
     if await sayIfRunning(state, ports) { return }
     if onlyIfRunning { throw ExitCode.failure }
     try state.create()
@@ -79,11 +91,17 @@ struct Up: AsyncParsableCommand {
     guard SupervisorRecord.living(state) != nil, let plan = Plan.read(state) else { return false }
     print(
       """
-      The shop runs already\(plan.ports == ports ? "" : ", on other ports than asked for").
-      Settings and ports given now count after: ./shop down\(copy.words)
+      The shop runs already\(difference(plan.ports, ports)).
+      Settings, ports and replicas given now count after: ./shop down\(copy.words)
 
       """)
     print(await StatusReport.make(state: state, plan: plan).table)
     return true
+  }
+
+  private func difference(_ running: Ports, _ asked: Ports) -> String {
+    if running == asked { return "" }
+    return running.instances.map(\.name) == asked.instances.map(\.name)
+      ? ", on other ports than asked for" : ", with other instances than asked for"
   }
 }

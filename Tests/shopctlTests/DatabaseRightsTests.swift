@@ -155,7 +155,7 @@ struct DatabaseRightsTests {
     arguments: ServiceEntry.all.map(\.short))
   func appending(service: String) async throws {
     let shop = try await MigratedShop.shared()
-    let entry = try ServiceEntry.named(service)
+    let entry = try #require(ServiceEntry.find(service))
     let role = try #require(MigratedShop.roles.first { $0.name == entry.applicationRole })
     let tables = try await shop.tables().filter { $0.schema == entry.schema }
     let names = try #require(Self.appendOnly[entry.schema]) + ["audit_log"]
