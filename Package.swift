@@ -117,6 +117,7 @@ let package = Package(
       ]),
     program("bench-server", ["CoreHTTP", "HTTPMessages", "EventLoops", "JSONSyntax"]),
     program("bench-database", ["Postgres", "EventLoops"]),
+    program("bench-resilience", ["Resilience"]),
 
     // Tests
     .executableTarget(
