@@ -29,20 +29,36 @@ package struct ConsulClient: Sendable {
     _ method: HTTPMethod, _ path: [String], query: [(String, String?)] = [], body: [UInt8] = [],
     timeout: Duration = ConsulClient.plainTimeout
   ) async throws -> HTTPResponse {
-    let request = self.request(method, path, query: query, body: body, timeout: timeout)
-    let response: HTTPResponse
-    do {
-      response = try await http.handle(request)
-    } catch is CancellationError {
-      throw CancellationError()
-    } catch {
-      throw ConsulError.unreachable("\(error)")
-    }
+    let response = try await answer(
+      to: request(method, path, query: query, body: body, timeout: timeout))
     guard let error = ConsulError(status: response.status.code, body: response.body) else {
       return response
     }
     if case .forbidden = error { token.forget() }
     throw error
+  }
+
+  /// As `send`, for a question whose answer may be that there is nothing, which is 404.
+  func sendAllowingAbsence(
+    _ path: [String], query: [(String, String?)], timeout: Duration
+  ) async throws -> HTTPResponse {
+    let response = try await answer(
+      to: request(.get, path, query: query, body: [], timeout: timeout))
+    guard response.status != .notFound,
+      let error = ConsulError(status: response.status.code, body: response.body)
+    else { return response }
+    if case .forbidden = error { token.forget() }
+    throw error
+  }
+
+  private func answer(to request: HTTPRequest) async throws -> HTTPResponse {
+    do {
+      return try await http.handle(request)
+    } catch is CancellationError {
+      throw CancellationError()
+    } catch {
+      throw ConsulError.unreachable("\(error)")
+    }
   }
 
   private func request(

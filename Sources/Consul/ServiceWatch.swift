@@ -28,7 +28,6 @@ package final class ServiceWatch: Sendable {
   private let state: Mutex<State>
 
   private static let waitersMax = 1024
-  private static let warnEvery: Duration = .seconds(60)
 
   package init(
     service: String, client: ConsulClient,
@@ -48,44 +47,23 @@ package final class ServiceWatch: Sendable {
   /// Watches until its task is cancelled, which it obeys at once. One loop at a time.
   package func run() async {
     let before = current
-    var watch = WatchState(
-      known: before.source == .unresolved ? nil : before.endpoints, at: .now)
-    var pacer = RequestPacer()
-    var backoff = ConsulBackoff()
-    var random = SystemRandomNumberGenerator()
-    var warnedAt: ContinuousClock.Instant?
-    var isHolding = false
-    do {
-      while true {
-        try await Task.sleep(for: pacer.take(at: .now))
-        let request = watch.nextRequest(at: .now)
-        do {
-          let answer = try await client.health(
-            of: service, index: request.index, wait: request.wait)
-          guard answer.hasLeader else { throw ConsulError.noLeader }
-          if warnedAt != nil { report(.recovered) }
-          warnedAt = nil
-          backoff.reset()
-          let finding = watch.received(answer.endpoints, index: answer.index, at: .now)
-          if finding == .held, !isHolding { report(.held) }
-          isHolding = finding == .held
-          take(finding, index: answer.index)
-        } catch let error as ConsulError {
-          watch.failed()
-          markHeld()
-          if warnedAt.map({ .now - $0 >= Self.warnEvery }) ?? true {
-            warnedAt = .now
-            report(.degraded(reason: error))
-          }
-          try await Task.sleep(for: backoff.next(after: error, using: &random))
-        }
+    let (client, service) = (client, service)
+    await WatchLoop<[Endpoint]> { request in
+      let answer = try await client.health(of: service, index: request.index, wait: request.wait)
+      return .init(value: answer.endpoints, index: answer.index, hasLeader: answer.hasLeader)
+    }.run(known: before.source == .unresolved ? nil : before.endpoints) { event in
+      switch event {
+      case .found(let finding, let index): take(finding, index: index)
+      case .held: report(.held)
+      case .failed(let error, let isNews):
+        markHeld()
+        if isNews { report(.degraded(reason: error)) }
+      case .recovered: report(.recovered)
       }
-    } catch {
-      // Only cancellation leads here: the caller's wish, not a failure.
     }
   }
 
-  private func take(_ finding: WatchState.Finding, index: UInt64) {
+  private func take(_ finding: WatchState<[Endpoint]>.Finding, index: UInt64) {
     switch finding {
     case .changed(let endpoints):
       publish { snapshot in

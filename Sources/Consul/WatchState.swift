@@ -1,15 +1,15 @@
-/// What a watch of one service knows and asks next: the decisions of the loop, without its I/O.
+/// What a watch of one service or key knows and asks next: the decisions of the loop, without its I/O.
 ///
 /// Consul's index tells lists apart, but only while the servers keep their state: after a restart it
 /// begins anew, and an index from before would make a poll wait for its whole time and miss every
 /// change. So it is dropped after any failure and whenever it goes back. A fresh agent answers with
 /// an empty list before the services have registered again: that list is not believed for a while.
-struct WatchState {
-  /// How long a list is held against an empty one from a Consul that has just come back.
-  static let holdMax: Duration = .seconds(30)
-  static let wait: Duration = .seconds(55)
+struct WatchState<Value: Watched> {
+  /// How long what is known is held against nothing from a Consul that has just come back.
+  static var holdMax: Duration { .seconds(30) }
+  static var wait: Duration { .seconds(55) }
   /// One read that does not wait, against whatever a long poll may have missed.
-  static let safetyReadEvery: Duration = .seconds(300)
+  static var safetyReadEvery: Duration { .seconds(300) }
 
   struct Request: Equatable {
     /// 0: answer at once.
@@ -19,16 +19,16 @@ struct WatchState {
 
   /// What an answer means.
   enum Finding: Equatable {
-    /// Another list than before.
-    case changed([Endpoint])
-    /// The list known is Consul's list.
+    /// Another list or value than before.
+    case changed(Value)
+    /// What is known is what Consul has.
     case confirmed
-    /// An empty list, not believed yet.
+    /// Nothing, which is not believed yet.
     case held
   }
 
-  /// Nil until the first list.
-  private(set) var known: [Endpoint]?
+  /// Nil until the first answer.
+  private(set) var known: Value?
   private(set) var index: UInt64 = 0
   /// How often the index went back.
   private(set) var indexResets = 0
@@ -36,9 +36,9 @@ struct WatchState {
   private var holdUntil: ContinuousClock.Instant?
   private var nextSafetyRead: ContinuousClock.Instant
 
-  /// - Parameter known: the list of an earlier loop. Nobody watched since, so Consul may have lost
+  /// - Parameter known: of an earlier loop. Nobody watched since, so Consul may have lost
   ///   its state meanwhile.
-  init(known: [Endpoint]? = nil, at now: ContinuousClock.Instant) {
+  init(known: Value? = nil, at now: ContinuousClock.Instant) {
     self.known = known
     isRegressed = known != nil
     nextSafetyRead = now + Self.safetyReadEvery
@@ -54,7 +54,7 @@ struct WatchState {
   }
 
   mutating func received(
-    _ list: [Endpoint], index newIndex: UInt64, at now: ContinuousClock.Instant
+    _ value: Value, index newIndex: UInt64, at now: ContinuousClock.Instant
   ) -> Finding {
     if newIndex < index {
       isRegressed = true
@@ -64,7 +64,7 @@ struct WatchState {
       // 0 would not wait.
       index = max(1, newIndex)
     }
-    if list.isEmpty, let known, !known.isEmpty, isRegressed {
+    if value.isAbsent, let known, !known.isAbsent, isRegressed {
       let until = holdUntil ?? now + Self.holdMax
       if now < until {
         holdUntil = until
@@ -73,9 +73,9 @@ struct WatchState {
     }
     isRegressed = false
     holdUntil = nil
-    guard list != known else { return .confirmed }
-    known = list
-    return .changed(list)
+    guard value != known else { return .confirmed }
+    known = value
+    return .changed(value)
   }
 
   /// A transport error, another status than 200, or an answer without a leader.

@@ -12,7 +12,7 @@ struct WatchStateTests {
 
   @Test("the first request does not wait; the next waits for what is newer")
   func indexFollows() {
-    var watch = WatchState(at: start)
+    var watch = WatchState<[Endpoint]>(at: start)
     #expect(watch.nextRequest(at: start) == .init(index: 0, wait: .seconds(55)))
     #expect(watch.received(one, index: 7, at: start) == .changed(one))
     #expect(watch.nextRequest(at: start) == .init(index: 7, wait: .seconds(55)))
@@ -22,21 +22,21 @@ struct WatchStateTests {
 
   @Test("an unknown service has an empty list, which is a list")
   func emptyAtFirst() {
-    var watch = WatchState(at: start)
+    var watch = WatchState<[Endpoint]>(at: start)
     #expect(watch.received([], index: 3, at: start) == .changed([]))
     #expect(watch.received([], index: 4, at: start) == .confirmed)
   }
 
   @Test("an answer without an index is never followed by index 0")
   func noIndex() {
-    var watch = WatchState(at: start)
+    var watch = WatchState<[Endpoint]>(at: start)
     _ = watch.received(one, index: 0, at: start)
     #expect(watch.nextRequest(at: start).index == 1)
   }
 
   @Test("an index that goes back is dropped, and its list taken")
   func indexGoesBack() {
-    var watch = WatchState(at: start)
+    var watch = WatchState<[Endpoint]>(at: start)
     _ = watch.received(one, index: 50, at: start)
     #expect(watch.received(two, index: 5, at: start) == .changed(two))
     #expect(watch.indexResets == 1)
@@ -47,7 +47,7 @@ struct WatchStateTests {
 
   @Test("a failure drops the index and keeps the list")
   func failure() {
-    var watch = WatchState(at: start)
+    var watch = WatchState<[Endpoint]>(at: start)
     _ = watch.received(one, index: 50, at: start)
     watch.failed()
     #expect(watch.known == one)
@@ -56,14 +56,14 @@ struct WatchStateTests {
 
   @Test("an empty list over a sound connection is believed at once")
   func emptyBelieved() {
-    var watch = WatchState(at: start)
+    var watch = WatchState<[Endpoint]>(at: start)
     _ = watch.received(one, index: 50, at: start)
     #expect(watch.received([], index: 51, at: after(1)) == .changed([]))
   }
 
   @Test("after an outage an empty list is held off for 30 s, and the polls last no longer")
   func held() {
-    var watch = WatchState(at: start)
+    var watch = WatchState<[Endpoint]>(at: start)
     _ = watch.received(one, index: 50, at: start)
     watch.failed()
     #expect(watch.received([], index: 3, at: after(10)) == .held)
@@ -77,7 +77,7 @@ struct WatchStateTests {
 
   @Test("a list held off is replaced as soon as services are back")
   func heldThenBack() {
-    var watch = WatchState(at: start)
+    var watch = WatchState<[Endpoint]>(at: start)
     _ = watch.received(two, index: 50, at: start)
     #expect(watch.received([], index: 3, at: after(1)) == .held)
     #expect(watch.received(one, index: 4, at: after(2)) == .changed(one))
@@ -87,7 +87,7 @@ struct WatchStateTests {
 
   @Test("another outage gives a returning agent its time anew")
   func heldTwice() {
-    var watch = WatchState(at: start)
+    var watch = WatchState<[Endpoint]>(at: start)
     _ = watch.received(one, index: 50, at: start)
     watch.failed()
     #expect(watch.received([], index: 3, at: after(1)) == .held)
@@ -98,14 +98,14 @@ struct WatchStateTests {
 
   @Test("the list of an earlier loop is held like one from before an outage")
   func resumed() {
-    var watch = WatchState(known: one, at: start)
+    var watch = WatchState<[Endpoint]>(known: one, at: start)
     #expect(watch.received([], index: 3, at: start) == .held)
     #expect(watch.received(one, index: 4, at: start) == .confirmed)
   }
 
   @Test("every five minutes one read does not wait, and loses no place")
   func safetyRead() {
-    var watch = WatchState(at: start)
+    var watch = WatchState<[Endpoint]>(at: start)
     _ = watch.received(one, index: 50, at: start)
     #expect(watch.nextRequest(at: after(299)).index == 50)
     #expect(watch.nextRequest(at: after(300)).index == 0)
@@ -122,7 +122,7 @@ struct WatchStateTests {
 
   private func converges(seed: UInt64) {
     var random = SeededRandom(seed)
-    var watch = WatchState(at: start)
+    var watch = WatchState<[Endpoint]>(at: start)
     var now = start
     var served: [Endpoint] = []
     var index: UInt64 = 1

@@ -29,7 +29,7 @@ struct ServiceRunner<Service: ShopService> {
   }
 
   func run() async throws {
-    _ = startLogging(
+    let level = startLogging(
       service: Service.identity.name, level: settings.logLevel,
       metadataProvider: RequestScope.metadataProvider)
     let parts = try await build(
@@ -38,6 +38,8 @@ struct ServiceRunner<Service: ShopService> {
       keys: try ServiceKeys.load(
         directory: try settings.keysDirectory, service: Service.identity.name))
     let logger = parts.context.logger
+    let runTimeLevel = RunTimeLogLevel(
+      service: Service.identity.name, level: level, standard: settings.logLevel, logger: logger)
     let server = HTTPServer(
       handler: parts.routes.router, group: parts.context.group, host: settings.host,
       port: settings.port, observer: parts.observer)
@@ -53,6 +55,7 @@ struct ServiceRunner<Service: ShopService> {
         Worker("key-purge") { try await purgeKeys(parts.context.database) },
         parts.stored.worker,
       ] + (parts.userKeys.map { [$0] } ?? [])
+      + (parts.context.peers.watch(key: runTimeLevel.key, runTimeLevel.take).map { [$0] } ?? [])
     // Ended in reverse order: leave discovery, drain the server, stop the workers, close the pools.
     var configuration = ServiceGroupConfiguration(
       services: [

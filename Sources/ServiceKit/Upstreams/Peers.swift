@@ -67,6 +67,25 @@ package final class Peers: Sendable {
     }
   }
 
+  /// Follows a key of Consul's store while it runs; nil without Consul.
+  ///
+  /// - Parameter take: gets each new value, nil for a key that is not there; a value that cannot be
+  ///   used is for it to refuse.
+  func watch(key: String, _ take: @escaping @Sendable (String?) -> Void) -> Worker? {
+    guard let consul else { return nil }
+    let watch = KeyWatch(key: key, client: consul) { [logger] event in
+      switch event {
+      case .value(let value): take(value)
+      case .degraded(let reason):
+        logger.warning(
+          "Consul does not answer; the last value stays in use",
+          metadata: ["key": "\(key)", "reason": "\(reason)"])
+      case .recovered: logger.notice("Consul answers again", metadata: ["key": "\(key)"])
+      }
+    }
+    return Worker("watch-\(key)") { await watch.run() }
+  }
+
   private static func take(
     _ event: WatchEvent, into endpoints: PeerEndpoints, _ logger: Logger
   ) {

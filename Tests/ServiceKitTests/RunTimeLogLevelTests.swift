@@ -1,0 +1,33 @@
+import Logging
+import Testing
+
+@testable import ServiceKit
+
+struct RunTimeLogLevelTests {
+  private let level = LogLevel(.info)
+  private var setting: RunTimeLogLevel {
+    RunTimeLogLevel(
+      service: "order-service", level: level, standard: .info,
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+  }
+
+  @Test("a level takes effect, and the settings' own comes back with the key's end")
+  func changes() {
+    setting.take("DEBUG")
+    #expect(level.current == .debug)
+    setting.take(nil)
+    #expect(level.current == .info)
+  }
+
+  @Test("what is no level leaves the last one in use", arguments: ["", "loud", "debug "])
+  func invalid(value: String) {
+    setting.take("trace")
+    setting.take(value)
+    #expect(level.current == .trace)
+  }
+
+  @Test("each service has a key of its own")
+  func key() {
+    #expect(setting.key == "order-service/log-level")
+  }
+}
