@@ -48,7 +48,9 @@ package final class CircuitBreaker: Sendable {
   }
 
   deinit {
-    for listener in core.withLock({ $0.journal.listeners }).values { listener.finish() }
+    for listener in core.withLock({ $0.journal.listeners }).values {
+      listener.continuation.finish()
+    }
   }
 
   // MARK: - Calls
@@ -126,11 +128,18 @@ package final class CircuitBreaker: Sendable {
 
   /// A new listener: what happens from now on, in order. It keeps the newest 256 events it has not
   /// read; what it misses is counted in `snapshot.eventsDropped`.
-  package var events: AsyncStream<CircuitBreakerEvent> {
+  package var events: AsyncStream<CircuitBreakerEvent> { listen(hearsCalls: true) }
+
+  /// As `events`, without those of single calls, which then cost nothing.
+  package var transitions: AsyncStream<CircuitBreakerEvent> { listen(hearsCalls: false) }
+
+  private func listen(hearsCalls: Bool) -> AsyncStream<CircuitBreakerEvent> {
     let (stream, listener) = AsyncStream.makeStream(
       of: CircuitBreakerEvent.self,
       bufferingPolicy: .bufferingNewest(CircuitBreakerJournal.eventsMax))
-    let number = core.withLock { core in core.withJournal { $0.add(listener) } }
+    let number = core.withLock { core in
+      core.withJournal { $0.add(listener, hearsCalls: hearsCalls) }
+    }
     listener.onTermination = { [weak self] _ in
       self?.core.withLock { core in core.withJournal { $0.remove(number) } }
     }
@@ -145,7 +154,7 @@ package final class CircuitBreaker: Sendable {
       var dropped = 0
       for event in batch.events {
         for listener in batch.listeners {
-          if case .dropped = listener.yield(event) { dropped += 1 }
+          if listener.take(event) { dropped += 1 }
         }
       }
       if dropped > 0 { core.withLock { core in core.withJournal { $0.countDropped(dropped) } } }

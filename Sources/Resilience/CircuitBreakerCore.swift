@@ -75,7 +75,7 @@ struct CircuitBreakerCore: Sendable {
   ) {
     let slow = duration > slowLimit && result != .ignored
     totals.count(result, slow: slow)
-    if journal.isKept {
+    if journal.hearsCalls {
       journal.note(result, duration: duration, slow: slow, errorClass: errorClass(), at: now)
     }
     if state == .halfOpen { expire(at: now) }
@@ -235,7 +235,7 @@ struct CircuitBreakerCore: Sendable {
 
   private mutating func refusal(retryAfter: Duration?, at now: Int64) -> Refusal {
     totals.notPermitted += 1
-    if journal.isKept { journal.note(.callNotPermitted(state: state), at: now) }
+    if journal.hearsCalls { journal.note(.callNotPermitted(state: state), at: now) }
     return Refusal(state: state, retryAfter: retryAfter)
   }
 }

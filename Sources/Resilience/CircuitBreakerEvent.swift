@@ -13,6 +13,14 @@ package struct CircuitBreakerEvent: Sendable, Equatable {
     /// A threshold was reached; a `metricsOnly` breaker goes no further.
     case thresholdExceeded(recorded: Int, failed: Int, slow: Int, consecutiveFailures: Int)
     case reset
+
+    /// Whether it is of a single call, and not of the circuit.
+    var isOfCall: Bool {
+      switch self {
+      case .callSucceeded, .callFailed, .callIgnored, .callNotPermitted: true
+      case .stateTransition, .thresholdExceeded, .reset: false
+      }
+    }
   }
 
   package let name: String

@@ -1,13 +1,27 @@
 /// Events that happened under the breaker's lock and wait to be told outside it, in order.
 ///
-/// Kept only while somebody listens: without a listener no event is built. Bounded: past
-/// `eventsMax` the oldest is dropped and counted.
+/// Kept only while somebody listens: without a listener no event is built, and events of single calls
+/// only while somebody hears those. Bounded: past `eventsMax` the oldest is dropped and counted.
 struct CircuitBreakerJournal: Sendable {
   static let eventsMax = 256
 
+  struct Listener: Sendable {
+    let continuation: AsyncStream<CircuitBreakerEvent>.Continuation
+    let hearsCalls: Bool
+
+    /// - Returns: whether it lost an older event by this one.
+    func take(_ event: CircuitBreakerEvent) -> Bool {
+      guard hearsCalls || !event.kind.isOfCall else { return false }
+      if case .dropped = continuation.yield(event) { return true }
+      return false
+    }
+  }
+
   let name: String
   private(set) var dropped = 0
-  private(set) var listeners: [Int: AsyncStream<CircuitBreakerEvent>.Continuation] = [:]
+  private(set) var listeners: [Int: Listener] = [:]
+  /// Whether some listener wants events of single calls.
+  private(set) var hearsCalls = false
   private var pending: [CircuitBreakerEvent] = []
   private var listenersMade = 0
   /// Whether some thread is delivering; it delivers what others add meanwhile.
@@ -43,22 +57,24 @@ struct CircuitBreakerJournal: Sendable {
 
   // MARK: - Listeners
 
-  mutating func add(_ listener: AsyncStream<CircuitBreakerEvent>.Continuation) -> Int {
+  mutating func add(
+    _ continuation: AsyncStream<CircuitBreakerEvent>.Continuation, hearsCalls: Bool = true
+  ) -> Int {
     listenersMade += 1
-    listeners[listenersMade] = listener
+    listeners[listenersMade] = Listener(continuation: continuation, hearsCalls: hearsCalls)
+    self.hearsCalls = self.hearsCalls || hearsCalls
     return listenersMade
   }
 
   mutating func remove(_ listener: Int) {
     listeners[listener] = nil
+    hearsCalls = listeners.values.contains(where: \.hearsCalls)
     if listeners.isEmpty { pending = [] }
   }
 
   // MARK: - Delivery
 
-  typealias Batch = (
-    events: [CircuitBreakerEvent], listeners: [AsyncStream<CircuitBreakerEvent>.Continuation]
-  )
+  typealias Batch = (events: [CircuitBreakerEvent], listeners: [Listener])
 
   var needsDelivery: Bool { !pending.isEmpty && !isDelivering }
 

@@ -48,6 +48,28 @@ struct CircuitBreakerEventTests {
       ])
   }
 
+  @Test("who hears transitions alone is told of no call")
+  func transitions() async throws {
+    var breaker: CircuitBreaker? = try breaker()
+    let transitions = try #require(breaker?.transitions)
+    try breaker?.tryAcquirePermit().succeed()
+    for _ in 0..<5 { try breaker?.tryAcquirePermit().fail(Failure()) }
+    _ = try? breaker?.tryAcquirePermit().succeed()
+    // Beside somebody who hears all.
+    let events = try #require(breaker?.events)
+    _ = try? breaker?.tryAcquirePermit().succeed()
+    breaker?.reset()
+    breaker = nil
+    #expect(
+      await read(transitions).map(\.kind) == [
+        .thresholdExceeded(recorded: 6, failed: 5, slow: 0, consecutiveFailures: 5),
+        .stateTransition(
+          from: .closed, to: .open, recorded: 6, failed: 5, slow: 0, openFor: .seconds(5)),
+        .reset,
+      ])
+    #expect(await read(events).map(\.kind) == [.callNotPermitted(state: .open), .reset])
+  }
+
   @Test("a listener that never reads loses the oldest, which are counted, and stops nobody")
   func slowListener() async throws {
     var breaker: CircuitBreaker? = try breaker()

@@ -55,8 +55,40 @@ enum ServiceMetrics {
             ("failed_with_retry", totals.failedWithRetry),
           ].map { ([("name", retry.name), ("kind", $0.0)], Double($0.1)) }
         })
+      retries(peers.registry.retries, into: &text)
+      endpoints(peers.discovery(), isRegistered: peers.isRegistered, into: &text)
     }
     return metrics
+  }
+
+  private static func retries(_ retries: [Retry], into text: inout PrometheusText) {
+    text.counter(
+      "retry_attempts_total", help: "Attempts after the first.",
+      retries.map { ([("name", $0.name)], Double($0.totals.retries)) })
+    text.gauge(
+      "retry_budget_balance", help: "Retries that would be granted now.",
+      retries.compactMap { retry in
+        retry.budgetBalance.map { ([("name", retry.name)], Double($0)) }
+      })
+    text.counter(
+      "retry_budget_denied_total", help: "Retries that the budget did not grant.",
+      retries.map { ([("name", $0.name)], Double($0.totals.budgetDenied)) })
+  }
+
+  private static func endpoints(
+    _ peers: [PeerEndpoints.View], isRegistered: Bool?, into text: inout PrometheusText
+  ) {
+    text.gauge(
+      "lb_endpoints", help: "Known instances of a peer.",
+      peers.flatMap { peer in
+        let ejected = peer.instances.count { $0.isEjected }
+        return [("healthy", peer.instances.count - ejected), ("ejected", ejected)].map {
+          ([("name", peer.service), ("state", $0.0)], Double($0.1))
+        }
+      })
+    text.gauge(
+      "consul_registered", help: "1 while Consul holds this instance.",
+      isRegistered.map { [([], $0 ? 1 : 0)] } ?? [])
   }
 
   /// Names are of the program's text, so they are as many as it has.

@@ -56,10 +56,24 @@ package final class Peers: Sendable {
     }
   }
 
-  /// One watch of Consul for each peer known by now.
+  /// For each peer known by now: a watch of Consul, and what tells the log of its policies.
   var workers: [Worker] {
+    let known = clients.withLock { Array($0.values) }
+    return watches(of: known.map(\.endpoints)) + known.map(\.client).flatMap(tellers)
+  }
+
+  private func tellers(of client: UpstreamClient) -> [Worker] {
+    let log = PolicyLog(peer: client.name, logger: logger)
+    return [
+      log.worker(of: client.pipeline.circuitBreaker, target: client.name),
+      log.worker(of: client.pollPipeline.circuitBreaker, target: "\(client.name):feed"),
+      log.worker(of: client.balancer),
+    ]
+  }
+
+  private func watches(of endpoints: [PeerEndpoints]) -> [Worker] {
     guard let consul else { return [] }
-    return clients.withLock { $0.values.map(\.endpoints) }.map { endpoints in
+    return endpoints.map { endpoints in
       let watch = ServiceWatch(service: endpoints.name, client: consul) { [logger] event in
         Self.take(event, into: endpoints, logger)
       }
@@ -159,6 +173,9 @@ package final class Peers: Sendable {
       logger.warning("not deregistered from Consul", metadata: ["error": "\(error)"])
     }
   }
+
+  /// Whether Consul held this instance when last asked; nil without Consul, or before it was ready.
+  var isRegistered: Bool? { registration.withLock { $0?.isRegistered } }
 
   // MARK: For the administrator
 

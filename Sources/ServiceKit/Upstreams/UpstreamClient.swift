@@ -16,7 +16,7 @@ final class UpstreamClient: Upstream {
   private let signer: ServiceTokenSigner?
   private let endpoints: PeerEndpoints
   let pipeline: ResiliencePipeline
-  private let pollPipeline: ResiliencePipeline
+  let pollPipeline: ResiliencePipeline
 
   init(
     name: String, client: CurlClient, signer: ServiceTokenSigner?, endpoints: PeerEndpoints,
