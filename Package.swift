@@ -123,6 +123,13 @@ let package = Package(
     .executableTarget(
       name: "hostile-load", dependencies: ["EventLoops"], path: "Tests/hostile-load",
       swiftSettings: strict),
+    .executableTarget(
+      name: "resilience-drills",
+      dependencies: [
+        "ServiceKit", "CoreHTTP", "HTTPClient", "HTTPMessages", "EventLoops", "Postgres",
+        "TestSupport", .product(name: "Logging", package: "swift-log"),
+      ],
+      path: "Tests/resilience-drills", swiftSettings: strict),
     .target(
       name: "TestSupport", dependencies: ["CPostgres", "Postgres"], path: "Tests/TestSupport",
       swiftSettings: strict),

@@ -3,7 +3,7 @@ import Foundation
 /// Runs the agent and the services until it is told to stop.
 ///
 /// SIGTERM or SIGINT ends it, services first; SIGHUP makes it look for restart requests, which are
-/// empty files `<service>.restart` in its run folder.
+/// empty files `order-2.restart` or `consul.restart` in its run folder.
 struct Supervisor: Sendable {
   let state: StateDirectory
   let plan: Plan
@@ -37,6 +37,7 @@ struct Supervisor: Sendable {
         for service in services where takeRequest(service.name) {
           group.addTask { await service.process.restart() }
         }
+        if let agent, takeRequest("consul") { group.addTask { await agent.restart() } }
       }
       Self.log("supervisor: stopping")
       await withTaskGroup(of: Void.self) { stopping in

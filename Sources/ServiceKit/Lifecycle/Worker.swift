@@ -1,5 +1,5 @@
-import EventLoops
-import Logging
+package import EventLoops
+package import Logging
 
 /// Work that goes on beside the requests for as long as the service runs: on one event loop, and
 /// begun again, after a pause, whenever it fails.
@@ -16,7 +16,8 @@ package struct Worker: Sendable {
   private static let pauseMin: Duration = .milliseconds(200)
   private static let pauseMax: Duration = .seconds(10)
 
-  func run(on loop: EventLoop, logger: Logger) async {
+  /// Runs until its task is cancelled, or the body returns.
+  package func run(on loop: EventLoop, logger: Logger) async {
     await withTaskExecutorPreference(loop) {
       var pause = Self.pauseMin
       while !Task.isCancelled {

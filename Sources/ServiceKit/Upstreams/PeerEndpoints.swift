@@ -7,8 +7,9 @@ import Synchronization
 ///
 /// Heard from Consul while it answers; the last list is kept while it does not; the static table of
 /// the settings serves until the first list, and always with `DISCOVERY=static`.
-final class PeerEndpoints: Sendable {
-  enum Source: String, Encodable, Sendable {
+package final class PeerEndpoints: Sendable {
+  /// Who told the list.
+  package enum Source: String, Encodable, Sendable {
     case consul
     case lastKnown = "last_known"
     case fixed = "static"
@@ -68,19 +69,20 @@ final class PeerEndpoints: Sendable {
   }
 
   /// One entry of `GET /admin/discovery`.
-  struct View: Encodable, Sendable {
-    struct Instance: Encodable, Sendable {
-      let id: String
-      let address: String
-      let isEjected: Bool
-      let inFlight: Int
-      let latencyMs: Double
+  package struct View: Encodable, Sendable {
+    /// One instance as the balancer sees it.
+    package struct Instance: Encodable, Sendable {
+      package let id: String
+      package let address: String
+      package let isEjected: Bool
+      package let inFlight: Int
+      package let latencyMs: Double
     }
-    let service: String
-    let source: Source?
-    let consulIndex: UInt64
-    let ageMs: Int64?
-    let instances: [Instance]
+    package let service: String
+    package let source: Source?
+    package let consulIndex: UInt64
+    package let ageMs: Int64?
+    package let instances: [Instance]
   }
 
   var view: View {

@@ -2,7 +2,7 @@ import Consul
 package import EventLoops
 package import HTTPClient
 package import Logging
-import Resilience
+package import Resilience
 import SharedKernel
 import Synchronization
 
@@ -57,7 +57,7 @@ package final class Peers: Sendable {
   }
 
   /// For each peer known by now: a watch of Consul, and what tells the log of its policies.
-  var workers: [Worker] {
+  package var workers: [Worker] {
     let known = clients.withLock { Array($0.values) }
     return watches(of: known.map(\.endpoints)) + known.map(\.client).flatMap(tellers)
   }
@@ -184,7 +184,7 @@ package final class Peers: Sendable {
   }
 
   /// Each peer's breaker for calls, and the one for polls of its feed.
-  var namedBreakers: [(target: String, breaker: CircuitBreaker)] {
+  package var namedBreakers: [(target: String, breaker: CircuitBreaker)] {
     registry.circuitBreakers.map { ($0.name, $0) }
       + pollRegistry.circuitBreakers.map { ("\($0.name):feed", $0) }
   }
@@ -200,7 +200,8 @@ package final class Peers: Sendable {
     return BreakerView(breaker, target: target)
   }
 
-  func discovery() -> [PeerEndpoints.View] {
+  /// Each peer known by now, with its instances.
+  package func discovery() -> [PeerEndpoints.View] {
     clients.withLock { $0.values.map(\.endpoints) }.map(\.view).sorted { $0.service < $1.service }
   }
 }

@@ -1,0 +1,42 @@
+import Foundation
+
+/// One peer of a drill, from its start to its end.
+final class PeerProcess {
+  let port: Int
+  private let process = Process()
+  /// Its end ends the peer, however this process ends.
+  private let lifeline = Pipe()
+  private let loopback: Loopback
+
+  /// - Parameter role: "peer", or "ledger" (see main.swift).
+  init(_ role: String, agent: Agent) async throws {
+    loopback = agent.loopback
+    let output = Pipe()
+    process.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+    process.arguments = [role, "--port", "0", "--consul", "\(agent.port)"]
+    process.standardOutput = output
+    process.standardError = FileHandle.nullDevice
+    process.standardInput = lifeline
+    try process.run()
+    // Its first line says where it listens; a peer that ends instead closes the pipe.
+    let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+    guard let port = line.split(whereSeparator: \.isWhitespace).last.flatMap({ Int($0) }) else {
+      throw Trouble("a peer did not say where it listens, but: \(line)")
+    }
+    self.port = port
+  }
+
+  deinit { kill(process.processIdentifier, SIGKILL) }
+
+  func set(_ mode: Peer.Mode) async throws {
+    let answer = try await loopback.send(.put, port, "/mode/\(mode.rawValue)")
+    guard answer.status == .ok else { throw Trouble("a peer refused mode \(mode)") }
+  }
+
+  func tally() async throws -> Peer.Tally {
+    guard let tally = await loopback.get(port, "/tally", as: Peer.Tally.self) else {
+      throw Trouble("a peer tells no tally")
+    }
+    return tally
+  }
+}

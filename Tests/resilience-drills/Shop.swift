@@ -1,0 +1,155 @@
+import EventLoops
+import Foundation
+import HTTPMessages
+
+/// The copy of the shop that is drilled: started by `./shop up`, looked at by `./shop status --json`.
+struct Shop: Sendable {
+  /// One process, as `status` tells it.
+  struct Instance: Decodable, Sendable {
+    let name: String
+    let url: String
+    let state: String
+    let pid: Int32?
+
+    var port: Int { Int(url.split(separator: ":").last ?? "") ?? 0 }
+  }
+
+  private struct Status: Decodable {
+    let services: [Instance]
+    let consul: Instance?
+    /// The folder of the logs; what the supervisor reads is beside it.
+    let logs: String
+  }
+
+  private struct SupervisorFile: Decodable {
+    struct Process: Decodable { let pid: Int32 }
+    let process: Process
+  }
+
+  private let shopctl: String
+  private let portsFrom: Int
+  let loopback: Loopback
+
+  init(shopctl: String, portsFrom: Int, loopback: Loopback) {
+    self.shopctl = shopctl
+    self.portsFrom = portsFrom
+    self.loopback = loopback
+  }
+
+  var agent: Agent {
+    get throws {
+      guard let consul = try status().consul else { throw Trouble("this copy runs without Consul") }
+      return Agent(port: consul.port, loopback: loopback)
+    }
+  }
+
+  private func status() throws -> Status {
+    let process = Process()
+    let output = Pipe()
+    process.executableURL = URL(filePath: shopctl)
+    process.arguments = ["status", "--json", "--ports-from", "\(portsFrom)"]
+    process.standardOutput = output
+    try process.run()
+    let text = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    guard process.terminationStatus != 3,
+      let status = try? JSONDecoder().decode(Status.self, from: text)
+    else {
+      throw Trouble("no shop runs here: ./shop up --ports-from \(portsFrom) --replicas user=3")
+    }
+    return status
+  }
+
+  /// The instances of a service: "user" for user, user-2, user-3.
+  func instances(of service: String) throws -> [Instance] {
+    try status().services.filter { $0.name == service || $0.name.hasPrefix("\(service)-") }
+  }
+
+  var services: [Instance] { get throws { try status().services } }
+
+  /// Kills a process as the kernel would; the supervisor starts it again.
+  func killNow(_ name: String) throws {
+    let status = try status()
+    let all = status.services + (status.consul.map { [$0] } ?? [])
+    guard let pid = all.first(where: { $0.name == name })?.pid else {
+      throw Trouble("\(name) does not run, so it cannot be killed")
+    }
+    kill(pid, SIGKILL)
+  }
+
+  /// Has the supervisor end the process, or start the ended one, without its pause.
+  func restart(_ name: String) throws {
+    let run = URL(filePath: try status().logs).deletingLastPathComponent().appending(path: "run")
+    let supervisor = try JSONDecoder().decode(
+      SupervisorFile.self, from: Data(contentsOf: run.appending(path: "supervisor.json")))
+    try Data().write(to: run.appending(path: "\(name).restart"))
+    kill(supervisor.process.pid, SIGHUP)
+  }
+
+  func isReady(_ instance: Instance) async -> Bool {
+    await (try? loopback.send(.get, instance.port, "/health/ready", timeout: .seconds(1)))?.status
+      == .ok
+  }
+
+  // MARK: Orders
+
+  /// Fills the shelves, so that no order fails for want of stock.
+  func stockUp(variant: Int, by units: Int) async throws {
+    let staff = try await token("staff@shop.example", "staff-packs-parcels")
+    let answer = try await loopback.send(
+      .post, portsFrom + 1, "/variants/\(variant)/stock-adjustments",
+      json: #"{"delta": \#(units), "reason": "received"}"#,
+      fields: [
+        (.authorization, "Bearer \(staff)"),
+        (.idempotencyKey, "drill-\(UInt64.random(in: .min ... .max))"),
+      ])
+    guard answer.status.code == 201 else {
+      throw Trouble("stock cannot be adjusted: \(answer.status.code) \(text(answer))")
+    }
+  }
+
+  private func token(_ email: String, _ password: String) async throws -> String {
+    struct Session: Decodable { let accessToken: String }
+    let answer = try await loopback.send(
+      .post, portsFrom + 3, "/sessions", json: #"{"email":"\#(email)","password":"\#(password)"}"#)
+    return try JSONDecoder().decode(Session.self, from: Data(answer.body)).accessToken
+  }
+
+  /// Places a guest's order and waits for what becomes of it.
+  ///
+  /// - Returns: nil for an order that is confirmed, or that goes on; otherwise the refusal.
+  func order(variant: Int) async -> String? {
+    do {
+      let answer = try await loopback.send(
+        .post, portsFrom + 2, "/orders",
+        json: """
+          {"items": [{"variantId": \(variant), "quantity": 1}], "email": "drill@shop.example",
+          "shippingAddress": {"name": "D. Rill", "line1": "1 High Street", "city": "Springfield",
+          "postalCode": "12345", "country": "US"}, "paymentToken": "tok_ok"}
+          """)
+      return answer.status.code == 201 || answer.status.code == 202
+        ? nil : "\(answer.status.code) \(text(answer))"
+    } catch {
+      return "\(error)"
+    }
+  }
+
+  private struct Breaker: Decodable {
+    let target: String
+    let state: String
+  }
+
+  /// The targets whose circuit breaker in the order service is not closed.
+  func openBreakers() async throws -> [String] {
+    let admin = try await token("admin@shop.example", "admin-minds-the-shop")
+    let answer = try await loopback.send(
+      .get, portsFrom + 2, "/admin/circuit-breakers",
+      fields: [(.authorization, "Bearer \(admin)")])
+    return try JSONDecoder().decode([Breaker].self, from: Data(answer.body))
+      .filter { $0.state != "closed" }.map(\.target)
+  }
+
+  private func text(_ answer: HTTPResponse) -> String {
+    String(String(decoding: answer.body, as: UTF8.self).prefix(200))
+  }
+}
