@@ -3,6 +3,7 @@
 /// No race of tasks (7 us, and it would still wait for an operation that does not cooperate): the
 /// operation reads `context.attemptTimeout`, its transport ends the attempt and reports
 /// `.attemptTimedOut`.
+@usableFromInline
 package struct AttemptTimeout: Policy {
   private let clock: any ResilienceClock
 
@@ -10,20 +11,37 @@ package struct AttemptTimeout: Policy {
     self.clock = clock
   }
 
+  @inlinable
   package nonisolated(nonsending) func attempt<Value>(
     _ context: CallContext,
     _ operation: nonisolated(nonsending) (CallContext) async -> Attempt<Value>
   ) async -> Attempt<Value> {
-    guard context.deadline != .none else { return await operation(context) }
+    switch limit(of: context) {
+    case .itsOwn: return await operation(context)
+    case .passed: return .ignored(DeadlineExceeded(place: .client))
+    case .deadline(let context):
+      let attempt = await operation(context)
+      // A timeout that the deadline had cut short is the deadline's, even if it fires a bit early.
+      guard case .failure(.attemptTimedOut, _) = attempt.outcome else { return attempt }
+      return Attempt(.failure(DeadlineExceeded(place: .client)), .failure(.deadlinePassed))
+    }
+  }
+
+  /// What ends an attempt: its own timeout, or the deadline, which comes first or is over.
+  @usableFromInline
+  enum Limit {
+    case itsOwn, passed
+    case deadline(CallContext)
+  }
+
+  @usableFromInline
+  func limit(of context: CallContext) -> Limit {
+    guard context.deadline != .none else { return .itsOwn }
     let remaining = context.deadline.remainingNanoseconds(at: clock.now)
-    guard remaining > 0 else { return .ignored(DeadlineExceeded(place: .client)) }
-    guard remaining < context.attemptTimeoutNanoseconds else { return await operation(context) }
+    guard remaining > 0 else { return .passed }
+    guard remaining < context.attemptTimeoutNanoseconds else { return .itsOwn }
     var context = context
     context.attemptTimeoutNanoseconds = remaining
-    let attempt = await operation(context)
-    // A timeout that the deadline had cut short is the deadline's, even if it fires a bit early.
-    guard case .failure(.attemptTimedOut, _) = attempt.outcome else { return attempt }
-    return Attempt(
-      .failure(DeadlineExceeded(place: .client)), .failure(.deadlinePassed))
+    return .deadline(context)
   }
 }

@@ -1,6 +1,7 @@
 import Synchronization
 
 /// Limits how many logical calls run at once; the others wait in order, in a bounded queue.
+@usableFromInline
 package final class Bulkhead: Policy {
   package let name: String
   package let config: BulkheadConfig
@@ -24,6 +25,7 @@ package final class Bulkhead: Policy {
   /// Calls that wait now.
   package var waiting: Int { queue.withLock { $0.waiting } }
 
+  @inlinable
   package nonisolated(nonsending) func attempt<Value>(
     _ context: CallContext,
     _ operation: nonisolated(nonsending) (CallContext) async -> Attempt<Value>
@@ -40,6 +42,7 @@ package final class Bulkhead: Policy {
   }
 
   /// A running call's place; dropping it frees it too.
+  @usableFromInline
   package struct Place: ~Copyable, Sendable {
     private let bulkhead: Bulkhead
 
@@ -47,6 +50,7 @@ package final class Bulkhead: Policy {
       self.bulkhead = bulkhead
     }
 
+    @usableFromInline
     package consuming func leave() {}
 
     deinit {
@@ -57,6 +61,7 @@ package final class Bulkhead: Policy {
   /// Waits for a place, at most `waitMax` and until `deadline`.
   ///
   /// - Throws: `BulkheadFull`, `DeadlineExceeded` in the queue, or `CancellationError`.
+  @usableFromInline
   package nonisolated(nonsending) func enter(deadline: Deadline = .none) async throws -> Place {
     if queue.withLock({ $0.enter() }) { return Place(self) }
     guard queue.withLock({ $0.waiting < $0.waitersMax }) else {

@@ -1,10 +1,11 @@
 /// One logical call, from the caller's question to the answer it gets, across all attempts.
+@usableFromInline
 package struct CallContext: Sendable {
   package let upstream: String
   /// A name for logs and events, such as `PUT /authorisations/{id}`.
   package let operation: String
   package let idempotency: Idempotency
-  package internal(set) var deadline: Deadline
+  @usableFromInline package internal(set) var deadline: Deadline
   /// 1 for the first attempt.
   package internal(set) var attempt = 1
   /// When the logical call began, if a policy has read the clock already: a reading costs as much as

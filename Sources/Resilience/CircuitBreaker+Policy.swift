@@ -1,17 +1,29 @@
 extension CircuitBreaker: Policy {
   /// Lets the operation run if the circuit permits, and learns from its outcome.
+  @inlinable
   package nonisolated(nonsending) func attempt<Value>(
     _ context: CallContext,
     _ operation: nonisolated(nonsending) (CallContext) async -> Attempt<Value>
   ) async -> Attempt<Value> {
     let permit: Permit
-    do {
-      permit = try acquire(attemptTimeout: context.attemptTimeoutNanoseconds)
+    do throws(CallNotPermitted) {
+      permit = try self.permit(for: context)
     } catch {
       return .ignored(error)
     }
     let attempt = await operation(context)
-    switch attempt.outcome {
+    settle(permit, attempt.outcome)
+    return attempt
+  }
+
+  @usableFromInline
+  func permit(for context: CallContext) throws(CallNotPermitted) -> Permit {
+    try acquire(attemptTimeout: context.attemptTimeoutNanoseconds)
+  }
+
+  @usableFromInline
+  func settle(_ permit: consuming Permit, _ outcome: Outcome) {
+    switch outcome {
     case .success: permit.succeed()
     case .ignored: permit.ignore()
     case .failure(let failureClass, let advice):
@@ -19,7 +31,7 @@ extension CircuitBreaker: Policy {
         switch failureClass.verdict {
         case .failure: true
         case .ignored: false
-        case .failureWhenSlow: permit.isSlow(at: clock.now)
+        case .failureWhenSlow: permit.isSlow(at: clock.coarseNow)
         }
       if isFailure {
         permit.fail(
@@ -29,6 +41,5 @@ extension CircuitBreaker: Policy {
         permit.ignore()
       }
     }
-    return attempt
   }
 }

@@ -4,7 +4,9 @@ import Synchronization
 ///
 /// States, windows and the rules of recovery are resilience-and-discovery.md section 4. All state
 /// sits behind one mutex that is held for some nanoseconds and never while other code runs; nothing
-/// is timed, an open circuit becomes half open when the first call after its wait arrives.
+/// is timed, an open circuit becomes half open when the first call after its wait arrives. It counts
+/// time by the clock's coarse reading: buckets and waits are seconds long.
+@usableFromInline
 package final class CircuitBreaker: Sendable {
   package enum State: String, Sendable, CaseIterable {
     case closed, open, halfOpen
@@ -67,7 +69,7 @@ package final class CircuitBreaker: Sendable {
   }
 
   func acquire(attemptTimeout: Int64) throws(CallNotPermitted) -> Permit {
-    let now = clock.now.nanoseconds
+    let now = clock.coarseNow.nanoseconds
     let (answer, tells) = core.withLock { core in
       (core.admit(attemptTimeout: attemptTimeout, at: now), core.journal.needsDelivery)
     }
@@ -86,7 +88,7 @@ package final class CircuitBreaker: Sendable {
     acquired: Int64, slowLimit: Int64, unavailableFor: Int64 = 0,
     errorClass: @autoclosure () -> String = ""
   ) {
-    let now = clock.now.nanoseconds
+    let now = clock.coarseNow.nanoseconds
     let tells = core.withLock { core in
       core.settle(
         admission, result, duration: now - acquired, slowLimit: slowLimit,
@@ -102,7 +104,7 @@ package final class CircuitBreaker: Sendable {
   package var state: State { snapshot.state }
 
   package var snapshot: Metrics {
-    let now = clock.now.nanoseconds
+    let now = clock.coarseNow.nanoseconds
     let (metrics, tells) = core.withLock { ($0.metrics(at: now), $0.journal.needsDelivery) }
     if tells { deliverEvents() }
     return metrics
@@ -112,14 +114,14 @@ package final class CircuitBreaker: Sendable {
 
   /// Closes the circuit and forgets its window; totals stay.
   package func reset() {
-    let now = clock.now.nanoseconds
+    let now = clock.coarseNow.nanoseconds
     core.withLock { $0.reset(at: now) }
     deliverEvents()
   }
 
   /// Does nothing when the breaker is in that state already.
   package func transition(to target: ManualState) {
-    let now = clock.now.nanoseconds
+    let now = clock.coarseNow.nanoseconds
     core.withLock { $0.force(target.state, at: now) }
     deliverEvents()
   }

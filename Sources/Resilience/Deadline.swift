@@ -1,4 +1,5 @@
 /// The instant after which nobody waits for the answer any more.
+@usableFromInline
 package struct Deadline: Comparable, Hashable, Sendable {
   package let instant: MonotonicInstant
 
@@ -12,13 +13,14 @@ package struct Deadline: Comparable, Hashable, Sendable {
   }
 
   /// No limit.
-  package static let none = Deadline(.distantFuture)
+  @usableFromInline package static let none = Deadline(.distantFuture)
 
   /// The deadline of the request being served; every call made for it inherits it. A server sets it
   /// from `X-Request-Timeout-Ms`:
   /// `try await Deadline.$current.withValue(deadline) { try await handler.handle(request) }`
   @TaskLocal package static var current: Deadline?
 
+  @usableFromInline
   package static func < (left: Deadline, right: Deadline) -> Bool { left.instant < right.instant }
 
   /// What is left of it; zero when it has passed.

@@ -1,4 +1,5 @@
 /// The rows of the HTTP rules: what went wrong, as far as breaker and retry need to know.
+@usableFromInline
 package enum FailureClass: String, Sendable, CaseIterable {
   /// Nobody listens there: the upstream saw nothing.
   case connectionRefused

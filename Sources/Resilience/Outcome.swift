@@ -1,5 +1,6 @@
 /// How one attempt ended, in the terms that policies decide by. Other 4xx answers are successes: the
 /// upstream did its work, and asking again changes nothing.
+@usableFromInline
 package enum Outcome: Equatable, Sendable {
   case success
   case failure(FailureClass, advice: ServerAdvice = .none)
@@ -8,6 +9,7 @@ package enum Outcome: Equatable, Sendable {
 
   /// What is known of an attempt whose caller gave no classification of its own: values are
   /// successes, errors what they say of themselves, and unknown errors may have been processed.
+  @inlinable
   package static func of<Value>(_ result: Result<Value, any Error>) -> Outcome {
     switch result {
     case .success: .success
@@ -15,6 +17,7 @@ package enum Outcome: Equatable, Sendable {
     }
   }
 
+  @usableFromInline
   package static func of(_ error: any Error) -> Outcome {
     switch error {
     case let error as any OutcomeProviding: error.outcome
@@ -30,6 +33,7 @@ package protocol OutcomeProviding: Error {
 }
 
 /// What a failing answer said about asking again.
+@usableFromInline
 package struct ServerAdvice: Equatable, Sendable {
   /// From `Retry-After`; see `RetryAfter`.
   package var retryAfter: Duration?
@@ -38,7 +42,7 @@ package struct ServerAdvice: Equatable, Sendable {
   /// Another endpoint than the one that failed is selectable, so waiting is pointless.
   package var hasOtherEndpoint: Bool
 
-  package static let none = ServerAdvice()
+  @usableFromInline package static let none = ServerAdvice()
 
   package init(
     retryAfter: Duration? = nil, pushback: Pushback? = nil, hasOtherEndpoint: Bool = false

@@ -2,6 +2,7 @@
 ///
 /// Dropping it releases it: breakers that trust callers to give permits back have all leaked
 /// half-open ones and then refused for ever (resilience4j#935, Polly#1979, Hystrix#1621).
+@usableFromInline
 package struct Permit: ~Copyable, Sendable {
   private let breaker: CircuitBreaker
   private let admission: CircuitBreakerCore.Admission

@@ -2,23 +2,30 @@
 ///
 /// Between policies results travel as values, so that a rejection costs no throw and a failed HTTP
 /// answer needs no error.
+///
+/// What is generic on a call's path is `@inlinable`: compiled for `Value` where it is called. Compiled
+/// for any, it looks up types by name at run time, which takes ten times as long as the policies do.
+@usableFromInline
 package struct Attempt<Value> {
-  package let result: Result<Value, any Error>
-  package let outcome: Outcome
+  @usableFromInline package let result: Result<Value, any Error>
+  @usableFromInline package let outcome: Outcome
   /// The rejection that ended retrying while `result` keeps the failure that came before it.
-  package var suppressed: (any Error)?
+  @usableFromInline package var suppressed: (any Error)?
 
+  @inlinable
   package init(_ result: Result<Value, any Error>, _ outcome: Outcome) {
     self.result = result
     self.outcome = outcome
   }
 
   /// A rejection of our own, or a cancellation.
+  @inlinable
   static func ignored(_ error: any Error) -> Attempt { Attempt(.failure(error), .ignored) }
 }
 
 /// Something that stands between a caller and an operation. Composition is static: no existential
 /// on a call's path.
+@usableFromInline
 package protocol Policy: Sendable {
   /// Runs `operation` as the policy permits: never, once, or several times.
   nonisolated(nonsending) func attempt<Value>(
@@ -32,6 +39,7 @@ extension Policy {
   ///
   /// - Parameter classify: what an attempt's result means.
   /// - Throws: what `operation` threw last, unchanged; a `LocalRejection`; or `CancellationError`.
+  @inlinable
   package nonisolated(nonsending) func execute<Value>(
     _ context: CallContext, classify: (Result<Value, any Error>) -> Outcome,
     _ operation: nonisolated(nonsending) (CallContext) async throws -> Value
@@ -43,6 +51,7 @@ extension Policy {
 
   /// As above; values are successes, errors what they say of themselves. Not a default argument: a
   /// generic closure made by the caller is allocated.
+  @inlinable
   package nonisolated(nonsending) func execute<Value>(
     _ context: CallContext,
     _ operation: nonisolated(nonsending) (CallContext) async throws -> Value
@@ -54,6 +63,7 @@ extension Policy {
 extension Attempt {
   /// Runs `operation` once and classifies its result. Cancellation is looked at first: what an
   /// operation returns or throws after its caller left is no success and no failure.
+  @inlinable
   nonisolated(nonsending) static func run(
     _ context: CallContext,
     classify: (Result<Value, any Error>) -> Outcome,

@@ -2,6 +2,7 @@ import Synchronization
 
 /// Keeps calls to a rate: a token bucket, not fixed cycles, so that no burst straddles a boundary
 /// (resilience4j#822).
+@usableFromInline
 package final class RateLimiter: Policy {
   package let name: String
   package let config: RateLimiterConfig
@@ -29,6 +30,7 @@ package final class RateLimiter: Policy {
   /// Calls that wait now.
   package var waiting: Int { state.withLock { $0.waiters.count } }
 
+  @inlinable
   package nonisolated(nonsending) func attempt<Value>(
     _ context: CallContext,
     _ operation: nonisolated(nonsending) (CallContext) async -> Attempt<Value>
@@ -45,6 +47,7 @@ package final class RateLimiter: Policy {
   ///
   /// - Throws: `RateLimited` when none comes within `waitMax` or before `deadline`, at once if that is
   ///   known; `CancellationError`.
+  @usableFromInline
   package nonisolated(nonsending) func take(deadline: Deadline = .none) async throws {
     let began = clock.now
     let end = min(began + config.waitMax, deadline.instant)

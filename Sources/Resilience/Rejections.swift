@@ -6,6 +6,7 @@ package protocol LocalRejection: Error {
 }
 
 /// The circuit breaker did not let the call through.
+@usableFromInline
 package struct CallNotPermitted: LocalRejection, Equatable {
   package let name: String
   package let state: CircuitBreaker.State
@@ -44,13 +45,16 @@ package struct RateLimited: LocalRejection, Equatable {
 }
 
 /// The whole call's time was used up.
+@usableFromInline
 package struct DeadlineExceeded: LocalRejection, Equatable {
   /// Where it ran out: before or during an attempt, at the server's door, or in a queue of ours.
+  @usableFromInline
   package enum Place: String, Sendable { case client, server, queue }
 
   package let place: Place
   package var retryAfter: Duration? { nil }
 
+  @usableFromInline
   package init(place: Place) {
     self.place = place
   }

@@ -1,12 +1,13 @@
 /// All policies of one upstream, in the one order that is right
 /// (resilience-and-discovery.md section 5). Made once, at start-up, by the registry.
+@usableFromInline
 package struct ResiliencePipeline: Sendable {
-  package let bulkhead: Bulkhead?
-  package let retry: Retry
-  package let circuitBreaker: CircuitBreaker
-  package let rateLimiter: RateLimiter?
-  private let totalDeadline: TotalDeadline
-  private let attemptTimeout: AttemptTimeout
+  @usableFromInline package let bulkhead: Bulkhead?
+  @usableFromInline package let retry: Retry
+  @usableFromInline package let circuitBreaker: CircuitBreaker
+  @usableFromInline package let rateLimiter: RateLimiter?
+  @usableFromInline let totalDeadline: TotalDeadline
+  @usableFromInline let attemptTimeout: AttemptTimeout
   private let attemptTimeoutNanoseconds: Int64
 
   init(
@@ -31,6 +32,7 @@ package struct ResiliencePipeline: Sendable {
   ///     `.attemptTimedOut`, and when its task is cancelled.
   /// - Returns: the last attempt's value, failing or not.
   /// - Throws: the last attempt's error, unchanged; a `LocalRejection`; or `CancellationError`.
+  @inlinable
   package nonisolated(nonsending) func execute<Value>(
     _ context: CallContext,
     classify: (Result<Value, any Error>) -> Outcome,
@@ -40,6 +42,7 @@ package struct ResiliencePipeline: Sendable {
   }
 
   /// As above; values are successes, errors what they say of themselves.
+  @inlinable
   package nonisolated(nonsending) func execute<Value>(
     _ context: CallContext,
     _ operation: nonisolated(nonsending) (CallContext) async throws -> Value
@@ -48,16 +51,13 @@ package struct ResiliencePipeline: Sendable {
   }
 
   /// As `execute`, with what the policies made of the result.
+  @inlinable
   package nonisolated(nonsending) func attempt<Value>(
     _ context: CallContext,
     classify: (Result<Value, any Error>) -> Outcome,
     _ operation: nonisolated(nonsending) (CallContext) async throws -> Value
   ) async -> Attempt<Value> {
-    var context = context
-    if context.attemptTimeoutNanoseconds == .max {
-      context.attemptTimeoutNanoseconds = attemptTimeoutNanoseconds
-    }
-    return await totalDeadline.attempt(context) { context in
+    await totalDeadline.attempt(prepared(context)) { context in
       await bulkhead.attempt(context) { context in
         await retry.attempt(context) { context in
           await circuitBreaker.attempt(context) { context in
@@ -71,10 +71,20 @@ package struct ResiliencePipeline: Sendable {
       }
     }
   }
+
+  /// With the preset's attempt timeout, unless the call has its own.
+  @usableFromInline
+  func prepared(_ context: CallContext) -> CallContext {
+    guard context.attemptTimeoutNanoseconds == .max else { return context }
+    var context = context
+    context.attemptTimeoutNanoseconds = attemptTimeoutNanoseconds
+    return context
+  }
 }
 
 /// A policy that was left out lets everything through.
 extension Optional: Policy where Wrapped: Policy {
+  @inlinable
   package nonisolated(nonsending) func attempt<Value>(
     _ context: CallContext,
     _ operation: nonisolated(nonsending) (CallContext) async -> Attempt<Value>

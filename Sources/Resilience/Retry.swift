@@ -1,6 +1,7 @@
 import Synchronization
 
 /// Repeats failed attempts where that is safe and useful (resilience-and-discovery.md section 6).
+@usableFromInline
 package final class Retry: Policy {
   package let name: String
   package let config: RetryConfig
@@ -27,21 +28,33 @@ package final class Retry: Policy {
   /// Retries that the budget would grant now; nil without a budget.
   package var budgetBalance: Int? { budget?.balance(at: clock.now) }
 
+  @inlinable
   package nonisolated(nonsending) func attempt<Value>(
     _ context: CallContext,
     _ operation: nonisolated(nonsending) (CallContext) async -> Attempt<Value>
   ) async -> Attempt<Value> {
     if Task.isCancelled { return .ignored(CancellationError()) }
-    if let budget { budget.deposit(at: context.began ?? clock.now) }
+    deposit(for: context)
     let first = await operation(context)
-    guard first.outcome != .success else {
-      counters.count(.successfulWithoutRetry)
-      return first
-    }
+    guard !isGood(first.outcome) else { return first }
     return await repeated(after: first, context, operation)
   }
 
-  private nonisolated(nonsending) func repeated<Value>(
+  @usableFromInline
+  func deposit(for context: CallContext) {
+    if let budget { budget.deposit(at: context.began ?? clock.coarseNow) }
+  }
+
+  /// Whether a first attempt was all that was needed; counts it then.
+  @usableFromInline
+  func isGood(_ outcome: Outcome) -> Bool {
+    guard case .success = outcome else { return false }
+    counters.count(.successfulWithoutRetry)
+    return true
+  }
+
+  @usableFromInline
+  nonisolated(nonsending) func repeated<Value>(
     after first: Attempt<Value>, _ context: CallContext,
     _ operation: nonisolated(nonsending) (CallContext) async -> Attempt<Value>
   ) async -> Attempt<Value> {

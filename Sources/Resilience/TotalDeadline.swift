@@ -1,5 +1,6 @@
 /// One budget of time for the whole logical call: the soonest of its own, the caller's and that of
 /// the request being served.
+@usableFromInline
 package struct TotalDeadline: Policy {
   private let total: Duration?
   private let clock: any ResilienceClock
@@ -10,16 +11,25 @@ package struct TotalDeadline: Policy {
     self.clock = clock
   }
 
+  @inlinable
   package nonisolated(nonsending) func attempt<Value>(
     _ context: CallContext,
     _ operation: nonisolated(nonsending) (CallContext) async -> Attempt<Value>
   ) async -> Attempt<Value> {
+    guard let context = begun(context) else {
+      return .ignored(DeadlineExceeded(place: .client))
+    }
+    return await operation(context)
+  }
+
+  /// - Returns: nil when the time is over already.
+  @usableFromInline
+  func begun(_ context: CallContext) -> CallContext? {
     let now = clock.now
     var context = context
     context.began = now
     if let total { context.deadline = min(context.deadline, Deadline(after: total, from: now)) }
     if let inherited = Deadline.current { context.deadline = min(context.deadline, inherited) }
-    if context.deadline.hasPassed(at: now) { return .ignored(DeadlineExceeded(place: .client)) }
-    return await operation(context)
+    return context.deadline.hasPassed(at: now) ? nil : context
   }
 }
