@@ -1,0 +1,59 @@
+import Foundation
+
+/// One visit to the shop that a plan foresees.
+struct Purchase: Sendable, Equatable {
+  struct Item: Sendable, Equatable {
+    let productID: Int
+    let quantity: Int
+  }
+
+  let index: Int
+  /// When it is due, from the start of the run.
+  let due: Duration
+  let items: [Item]
+  /// The simulated card.
+  let paymentToken: String
+  /// Whether the buyer cancels what was confirmed.
+  let isRegretted: Bool
+}
+
+/// Who buys what when: drawn from a seed before the run, so that the same seed is the same plan.
+struct PurchasePlan: Sendable {
+  /// Purchases on average each second.
+  let rate: Double
+  let duration: Duration
+  /// Cards and how often each is used.
+  var cards: [(String, weight: Int)] = [("tok_ok", weight: 1)]
+  /// Of a hundred confirmed orders.
+  var regretsPercent = 0
+
+  /// Different products in one purchase.
+  static let itemsMax = 3
+  /// Units of one product.
+  static let quantityMax = 2
+
+  /// All purchases in the order of time. Their distances are exponential: buyers do not know of each
+  /// other, so they come as a Poisson process.
+  ///
+  /// - Parameter products: what there is to buy; not empty.
+  func purchases(of products: [Int], seed: UInt64) -> [Purchase] {
+    var random = SeededRandom(seed: seed)
+    var purchases: [Purchase] = []
+    var due = Duration.zero
+    while true {
+      due += .seconds(-log(1 - random.fraction()) / rate)
+      guard due < duration else { return purchases }
+      let count = Int.random(in: 1...min(Self.itemsMax, products.count), using: &random)
+      let chosen = products.shuffled(using: &random).prefix(count)
+      purchases.append(
+        Purchase(
+          index: purchases.count, due: due,
+          items: chosen.map {
+            Purchase.Item(
+              productID: $0, quantity: Int.random(in: 1...Self.quantityMax, using: &random))
+          },
+          paymentToken: random.pick(cards),
+          isRegretted: Int.random(in: 0..<100, using: &random) < regretsPercent))
+    }
+  }
+}
