@@ -29,12 +29,26 @@ struct AdminSession: Sendable {
     }
   }
 
+  /// How long one statement of a `snapshot` may take.
+  static let snapshotStatementMax: Duration = .seconds(120)
+
+  /// Runs `body` in one transaction that only reads, and sees one instant of the whole database.
+  /// - Throws: what `body` throws; `Trouble` with the server's words.
+  func snapshot<Value: Sendable>(
+    _ body: nonisolated(nonsending) (Transaction) async throws -> Value
+  ) async throws -> Value {
+    try await within(url.database, statementMax: Self.snapshotStatementMax) { database in
+      try await database.transaction(isolation: .repeatableRead, readOnly: true, body)
+    }
+  }
+
   private func within<Value: Sendable>(
-    _ name: String, _ body: (Database) async throws -> Value
+    _ name: String, statementMax: Duration? = nil, _ body: (Database) async throws -> Value
   ) async throws -> Value {
     var address = url
     address.database = name
     var configuration = try DatabaseConfiguration(url: address.text)
+    if let statementMax { configuration.statementTimeout = statementMax }
     configuration.applicationName = "shopctl"
     configuration.preparedStatements = false
     let database = Database(configuration, group: Self.group)

@@ -32,29 +32,42 @@ struct MigratedShop: Sendable {
   private static let loops = EventLoopGroup(count: 1)
   private static let made = Task { try await MigratedShop() }
 
-  private let site: Site
+  let site: Site
   private let passwords: DatabasePasswords
+  /// Holds the keys and the passwords.
+  private let temporary: TemporaryState
 
   /// The one of this test process, made by the first call.
   static func shared() async throws -> MigratedShop { try await made.value }
 
-  private init() async throws {
-    let temporary = try TemporaryState()
+  /// One more.
+  ///
+  /// - Parameter ports: where its services would listen.
+  init(ports: Ports? = nil) async throws {
+    temporary = try TemporaryState()
     let server = try await TestSupport.PrivatePostgres.separate()
     let url = server.adminURL.replacing("/postgres", with: "/\(DatabaseURL.standardDatabase)")
     site = Site(
       database: try DatabaseURL(url, setting: "test"), passwordsPath: temporary.state.passwordsPath,
-      keys: Keys(folder: temporary.state.keysPath), ports: try Ports(from: nil), usesConsul: false)
+      keys: Keys(folder: temporary.state.keysPath), ports: try ports ?? Ports(from: nil),
+      usesConsul: false)
     passwords = try site.passwords()
     try await Roles(admin: site.admin, passwords: passwords).create()
     try site.keys.create()
-    // SwiftPM puts the services' programs where it puts the tests.
-    let folder = URL(filePath: Programs.ownPath).deletingLastPathComponent().path
-    try await ServiceCommands(
-      programs: Programs(folder: folder), environment: try site.environment()
-    ).migrate()
-    withExtendedLifetime(temporary) {}
+    try await commands.migrate()
   }
+
+  var commands: ServiceCommands {
+    get throws { ServiceCommands(programs: Self.programs, environment: try site.environment()) }
+  }
+
+  /// SwiftPM puts the services' programs where it puts the tests.
+  static var programs: Programs {
+    Programs(folder: URL(filePath: Programs.ownPath).deletingLastPathComponent().path)
+  }
+
+  /// Where a test's programs may write what they print.
+  func logPath(_ name: String) -> String { temporary.state.logPath(name) }
 
   /// Runs `body` with the database as `role` sees it; without one, as the superuser does.
   func withDatabase<Value>(
