@@ -112,7 +112,8 @@ let package = Package(
     program(
       "shopctl",
       [
-        "ServiceKit", "Postgres", "HTTPClient", "HTTPMessages", "EventLoops", argumentParser,
+        "ServiceKit", "SharedKernel", "Postgres", "HTTPClient", "HTTPMessages", "EventLoops",
+        argumentParser,
         .product(name: "Subprocess", package: "swift-subprocess"),
       ]),
     program("bench-server", ["CoreHTTP", "HTTPMessages", "EventLoops", "JSONSyntax"]),

@@ -18,7 +18,7 @@ struct Shopctl: AsyncParsableCommand {
       """,
     subcommands: [
       Up.self, Status.self, Logs.self, Restart.self, Down.self,
-      Verify.self, Load.self,
+      Verify.self, OrderCommand.self, Load.self,
       SeedCommand.self, MigrateCommand.self, RolesCommand.self, KeysCommand.self,
       SetupCommand.self, Supervise.self,
     ])
