@@ -10,6 +10,7 @@ package struct OrderApplication: ShopService {
     name: "order-service", short: "order", schema: "orders", port: 8082)
   package static let migrations = orderMigrations
   package static let openAPI = PackageResources.openapi_yaml
+  package static let faultPoints = CheckoutRunner.points
 
   private let context: ServiceContext
   private let runner: CheckoutRunner
@@ -21,13 +22,15 @@ package struct OrderApplication: ShopService {
     let payment = PaymentClient(upstream: context.upstream("payment-service"))
     self.context = context
     let logger = context.logger
-    runner = CheckoutRunner(
+    var runner = CheckoutRunner(
       store: SagaRepository(database: context.database, outbox: context.outbox) { saga, error in
         logger.error(
           "a saga's row cannot be read, and nobody goes on with it",
           metadata: ["saga": "\(saga)", "error": "\(error)"])
       },
       stock: product, payments: payment, timings: settings.timings)
+    if let faults = context.faults { runner.pass = { try await faults.pass($0) } }
+    self.runner = runner
     orders = OrderService(
       store: OrderRepository(database: context.database, outbox: context.outbox),
       catalogue: product, checkout: runner, captureMode: settings.captureMode)

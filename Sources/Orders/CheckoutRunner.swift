@@ -67,6 +67,13 @@ struct CheckoutRunner: Sendable {
   /// From 0 up to 1.
   var random: @Sendable () -> Double = { .random(in: 0..<1) }
   var sleep: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+  /// Told of each point that a drill may have something go wrong at; what it throws ends the run as a
+  /// crash would: the lease runs out.
+  var pass: @Sendable (_ point: String) async throws -> Void = { _ in }
+
+  /// `saga.S1.before` and the like: before and after each remote call, and each last transaction.
+  static let points = (CheckoutSaga.Step.allCases.map(\.rawValue) + ["T1", "C0"])
+    .flatMap { ["saga.\($0).before", "saga.\($0).after"] }
 
   /// Goes on until the saga is done, or has to wait; then its lease is free again.
   ///
@@ -93,7 +100,9 @@ struct CheckoutRunner: Sendable {
       switch move {
       case .call:
         if isOver(until) { return try await giveBack(lease) }
+        try await pass("saga.\(lease.step.rawValue).before")
         result = await call(lease, limit: limit(until))
+        try await pass("saga.\(lease.step.rawValue).after")
         move = lease.saga.after(result.answer)
 
       case .advance(let step):
@@ -119,7 +128,10 @@ struct CheckoutRunner: Sendable {
         move = lease.saga.beforeCall(cancelRequested: lease.cancelRequested, now: now())
 
       case .confirm:
-        if try await store.confirm(lease, figures: result.figures) { return }
+        try await pass("saga.T1.before")
+        let isConfirmed = try await store.confirm(lease, figures: result.figures)
+        try await pass("saga.T1.after")
+        if isConfirmed { return }
         move = lease.saga.turnBack(Cancellation(.requested))
 
       case .refuse(let cancellation):
@@ -131,7 +143,9 @@ struct CheckoutRunner: Sendable {
         move = .call
 
       case .close:
-        return try await store.close(lease, figures: result.figures)
+        try await pass("saga.C0.before")
+        try await store.close(lease, figures: result.figures)
+        return try await pass("saga.C0.after")
 
       case .askAgain(.waiting):
         return try await store.giveBack(lease, after: timings.waitingPace, trouble: nil)

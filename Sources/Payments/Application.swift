@@ -10,6 +10,7 @@ package struct PaymentApplication: ShopService {
     name: "payment-service", short: "payment", schema: "payment", port: 8084)
   package static var openAPI: [UInt8] { PackageResources.openapi_yaml }
   package static var migrations: [Migration] { paymentMigrations }
+  package static let faultPoints = DrilledGateway.points
   private static let simulatorSchema = "sim"
 
   private let payments: PaymentService
@@ -35,15 +36,20 @@ package struct PaymentApplication: ShopService {
         database: context.database, outbox: context.outbox,
         recoveryAge: settings.timings.recoveryAge),
       ledger: LedgerRepository(runner: context.database.reports), simulator: simulator,
-      timings: settings.timings, secrets: context.secrets, logger: context.logger)
+      faults: context.faults, timings: settings.timings, secrets: context.secrets,
+      logger: context.logger)
   }
 
   init(
     store: any PaymentStore, ledger: LedgerRepository, simulator: SimulatorGateway,
-    timings: PaymentTimings, secrets: ServiceSecrets, logger: Logger
+    faults: FaultPoints? = nil, timings: PaymentTimings, secrets: ServiceSecrets, logger: Logger
   ) {
+    let gateway: any PaymentGateway =
+      faults.map { faults in
+        DrilledGateway(provider: simulator) { try await faults.pass($0, kind: $1) }
+      } ?? simulator
     payments = PaymentService(
-      store: store, gateway: simulator, challenges: simulator, timings: timings,
+      store: store, gateway: gateway, challenges: simulator, timings: timings,
       unanswered: { operation, error in
         logger.warning(
           "the provider's answer is not known",

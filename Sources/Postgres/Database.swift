@@ -15,6 +15,7 @@ package final class Database: SQLRunner {
   private let group: EventLoopGroup
   private let connections: [LoopConnections]
   let listener: NotificationListener
+  private let commitHooks: CommitHooks?
   /// Whether a connection is the same server session from one statement to the next.
   let hasSessions: Bool
 
@@ -23,6 +24,7 @@ package final class Database: SQLRunner {
     connections = group.loops.map { LoopConnections(configuration, loop: $0) }
     listener = NotificationListener(configuration, loop: group.loops[0])
     hasSessions = configuration.preparedStatements
+    commitHooks = configuration.commitHooks
   }
 
   deinit {
@@ -84,7 +86,9 @@ package final class Database: SQLRunner {
     let transaction = Transaction(on: preferred, isolation: isolation, readOnly: readOnly)
     do {
       let value = try await body(transaction)
+      if let commitHooks { try await commitHooks.before() }
       try await transaction.commit()
+      if let commitHooks { try await commitHooks.after() }
       return value
     } catch {
       transaction.abandon()

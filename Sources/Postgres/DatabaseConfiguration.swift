@@ -1,3 +1,19 @@
+/// What a drill does right before and right after a transaction commits.
+package struct CommitHooks: Sendable {
+  /// What it throws rolls the transaction back.
+  let before: @Sendable () async throws -> Void
+  /// What it throws is what the transaction throws, although it was committed.
+  let after: @Sendable () async throws -> Void
+
+  package init(
+    before: @escaping @Sendable () async throws -> Void,
+    after: @escaping @Sendable () async throws -> Void
+  ) {
+    self.before = before
+    self.after = after
+  }
+}
+
 /// Where the database is, and the bounds of what is opened and waited for.
 package struct DatabaseConfiguration: Sendable {
   let target: ConnectionTarget
@@ -42,6 +58,8 @@ package struct DatabaseConfiguration: Sendable {
   package var connectionAgeMax: Duration = .seconds(30 * 60)
   /// How often the connection that listens is asked for a sign of life, by the next of which it must have come.
   package var listenCheckInterval: Duration = .seconds(10)
+  /// Run around the COMMIT of each transaction; nil costs nothing. For drills.
+  package var commitHooks: CommitHooks?
   /// Shown in `pg_stat_activity`.
   package var applicationName = "shop"
 

@@ -379,3 +379,44 @@ extension OrdersBench {
     return try await overview.wake(#require(saga).id)
   }
 }
+
+/// Where a drill lets a runner die: the lease runs out, and another goes on.
+@Suite struct CheckoutPointsTests {
+  private struct Died: Error {}
+
+  @Test(
+    "a runner that ends at any point of a checkout is followed by one that confirms it",
+    arguments: CheckoutRunner.points.filter { !$0.contains(".C") })
+  func forward(point: String) async throws {
+    let bench = try await OrdersBench()
+    let order = try await bench.place(wait: .zero)
+    var mortal = bench.runner
+    mortal.pass = { if $0 == point { throw Died() } }
+    let lease = try #require(try await mortal.store.take(of: order.id, lease: .seconds(15)))
+    await #expect(throws: Died.self) { try await mortal.run(lease) }
+    try await bench.expireLeases()
+    try await bench.runWorkers()
+    #expect(try await bench.orders.order(order.id).state == .confirmed)
+    #expect(bench.peers.payments.map(\.captures) == [1])
+    #expect(try await bench.violations() == [])
+  }
+
+  @Test(
+    "and of a compensation by one that cancels it",
+    arguments: CheckoutRunner.points.filter { $0.contains(".C") })
+  func backward(point: String) async throws {
+    let bench = try await OrdersBench()
+    let order = try await bench.place()
+    _ = try await bench.orders.cancel(
+      order.id, CancelRequest(reason: nil, actor: "anon"), wait: .zero)
+    var mortal = bench.runner
+    mortal.pass = { if $0 == point { throw Died() } }
+    let lease = try #require(try await mortal.store.take(of: order.id, lease: .seconds(15)))
+    await #expect(throws: Died.self) { try await mortal.run(lease) }
+    try await bench.expireLeases()
+    try await bench.runWorkers()
+    #expect(try await bench.orders.order(order.id).state == .cancelled)
+    #expect(bench.peers.available(1) == 1000)
+    #expect(try await bench.violations() == [])
+  }
+}

@@ -300,3 +300,39 @@ private final class Basket { var items: [Int] = [] }
     }
   }
 }
+
+@Suite struct CommitHooksTests {
+  @Test("what goes wrong before COMMIT undoes the transaction, what goes wrong after it does not")
+  func hooks() async throws {
+    try await withDatabase(
+      "hooks",
+      configure: { configuration in
+        configuration.commitHooks = CommitHooks(
+          before: { if Drill.point == .before { throw Refusal() } },
+          after: { if Drill.point == .after { throw Refusal() } })
+      }
+    ) { database in
+      try await database.execute("CREATE TABLE t (n int8)")
+      for (number, point) in [Drill.Point.before, .after, .none].enumerated() {
+        var isRefused = false
+        do {
+          try await Drill.$point.withValue(point) {
+            try await database.transaction { tx in
+              try await tx.execute("INSERT INTO t VALUES (\(number))")
+            }
+          }
+        } catch is Refusal {
+          isRefused = true
+        }
+        #expect(isRefused == (point != .none))
+      }
+      #expect(try await database.values("SELECT n FROM t ORDER BY n") == [1, 2])
+    }
+  }
+
+}
+
+private enum Drill {
+  enum Point { case none, before, after }
+  @TaskLocal static var point = Point.none
+}

@@ -12,11 +12,14 @@ package struct ServiceContext: Sendable {
   package let secrets: ServiceSecrets
   package let outbox: Outbox
   package let peers: Peers
+  /// Where a drill can make things go wrong; nil unless FAULTS_ENABLED.
+  package let faults: FaultPoints?
   let consumerLags = ConsumerLags()
 
   package init(
     identity: ServiceIdentity, settings: Settings, group: EventLoopGroup, database: Database,
-    logger: Logger, secrets: ServiceSecrets, outbox: Outbox, peers: Peers
+    logger: Logger, secrets: ServiceSecrets, outbox: Outbox, peers: Peers,
+    faults: FaultPoints? = nil
   ) {
     self.identity = identity
     self.settings = settings
@@ -26,6 +29,7 @@ package struct ServiceContext: Sendable {
     self.secrets = secrets
     self.outbox = outbox
     self.peers = peers
+    self.faults = faults
   }
 
   /// The peer of that name (`payment-service`).

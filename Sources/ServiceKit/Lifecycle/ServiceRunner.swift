@@ -96,14 +96,30 @@ struct ServiceRunner<Service: ShopService> {
     configuration.applicationName = identity.name
     configuration.preparedStatements = settings.usesPreparedStatements
     configuration.reportTimeout = settings.reportTimeout
+    let faults =
+      settings.faultsEnabled
+      ? FaultPoints(
+        peers: ["product", "order", "user", "payment", "notification"].filter {
+          $0 != identity.short
+        },
+        further: Service.faultPoints, logger: logger) : nil
+    configuration.commitHooks = faults.map { faults in
+      CommitHooks(
+        before: { try await faults.pass("tx.before_commit") },
+        after: {
+          if await faults.reach("tx.after_commit") != nil {
+            throw PostgresError.unknownOutcome(reason: "a drill lost the answer to COMMIT")
+          }
+        })
+    }
     let database = Database(configuration, group: group)
     let signal = FeedSignal()
     let peers = try Peers(
       identity: identity, settings: settings, group: group,
-      signer: keys.map { ServiceTokenSigner(keys: $0) }, logger: logger)
+      signer: keys.map { ServiceTokenSigner(keys: $0) }, faults: faults, logger: logger)
     let context = ServiceContext(
       identity: identity, settings: settings, group: group, database: database, logger: logger,
-      secrets: secrets, outbox: Outbox(signal: signal), peers: peers)
+      secrets: secrets, outbox: Outbox(signal: signal), peers: peers, faults: faults)
     let service = try await Service(context)
     let readiness = Readiness(
       database: database, migrations: Service.allMigrations, schema: identity.schema)
@@ -115,7 +131,7 @@ struct ServiceRunner<Service: ShopService> {
         ? nil
         : RequestRates(
           perSecond: settings.rateLimitPerSecond, burst: settings.rateLimitPerSecond * 2),
-      proxies: settings.trustedProxies, logger: logger)
+      proxies: settings.trustedProxies, faults: faults, logger: logger)
     let stored = StoredGauges(StoredGauge.common + service.gauges, in: database)
     let metrics = ServiceMetrics.make(context, kit: kit, stored: stored)
     let instance = settings.text("INSTANCE_ID") ?? UUID128.v7().description
@@ -128,6 +144,7 @@ struct ServiceRunner<Service: ShopService> {
       database: database, invariants: feedInvariants + service.invariants,
       feed: EventFeed(source: identity.short, database: database, signal: signal)
     ).add(to: &routes)
+    if let faults { FaultRoutes(points: faults).add(to: &routes) }
     return Parts(
       context: context, service: service, routes: routes, readiness: readiness,
       observer: ExchangeObserver(

@@ -34,6 +34,9 @@ package protocol ShopService: Sendable {
   /// Adds development data, where there is none. `database` is the schema owner's.
   static func seed(_ database: Database) async throws
 
+  /// Points at which a drill can make things go wrong, besides those that every service has.
+  static var faultPoints: [String] { get }
+
   /// Tables that `seed --reset` leaves as they are, besides those of ServiceKit: what a migration
   /// put there, and keys.
   static var tablesKept: [String] { get }
@@ -47,6 +50,7 @@ extension ShopService {
   package static func migrateFurther(_ settings: Settings) async throws -> [String] { [] }
   package static func seed(_ database: Database) async throws {}
   package static var tablesKept: [String] { [] }
+  package static var faultPoints: [String] { [] }
 
   /// The service as a program; see `ServiceProgram`.
   package static func main() async {

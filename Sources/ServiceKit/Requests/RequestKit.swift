@@ -23,6 +23,7 @@ package final class RequestKit: Sendable {
   let proxies: TrustedProxies
   private let rates: RequestRates?
   private let authenticate: Authenticate
+  private let faults: FaultPoints?
   private let logger: Logger
   private let working = Atomic<Int>(0)
   private let waiting = Atomic<Int>(0)
@@ -32,12 +33,13 @@ package final class RequestKit: Sendable {
   /// - Parameter rates: nil lets every client make as many requests as it likes.
   package init(
     storage: RequestStorage, authenticate: @escaping Authenticate, rates: RequestRates? = nil,
-    proxies: TrustedProxies = TrustedProxies(), logger: Logger
+    proxies: TrustedProxies = TrustedProxies(), faults: FaultPoints? = nil, logger: Logger
   ) {
     self.storage = storage
     self.rates = rates
     self.proxies = proxies
     self.authenticate = authenticate
+    self.faults = faults
     self.logger = logger
   }
 
@@ -50,6 +52,33 @@ package final class RequestKit: Sendable {
   package var requestsShed: Int { shed.load(ordering: .relaxed) }
 
   func answer(
+    _ request: HTTPRequest, _ parameters: PathParameters, _ rule: RouteRule,
+    _ handle: @escaping Routes.Handler
+  ) async -> HTTPResponse {
+    guard let faults, rule.load != .exempt, !rule.pattern.hasPrefix(FaultRoutes.path) else {
+      return await answerWell(request, parameters, rule, handle)
+    }
+    let trace = FaultTrace()
+    return await FaultTrace.$current.withValue(trace) {
+      let facts = { FaultPoints.Facts(path: request.path, fields: request.fields) }
+      func suffer(_ response: HTTPResponse, _ action: FaultAction?) -> HTTPResponse {
+        guard let action else { return response }
+        return response.suffering(
+          action, instance: request.path, requestID: Self.requestID(of: request))
+      }
+      var response: HTTPResponse
+      if let action = await faults.reach("http.request", facts) {
+        response = suffer(HTTPResponse(.ok), action)
+      } else {
+        response = await answerWell(request, parameters, rule, handle)
+        response = suffer(response, await faults.reach("http.response", facts))
+      }
+      if let fired = trace.text { response.fields["X-Fault-Trace"] = fired }
+      return response
+    }
+  }
+
+  private func answerWell(
     _ request: HTTPRequest, _ parameters: PathParameters, _ rule: RouteRule,
     _ handle: @escaping Routes.Handler
   ) async -> HTTPResponse {

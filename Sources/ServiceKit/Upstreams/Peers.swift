@@ -13,6 +13,7 @@ package final class Peers: Sendable {
   private let identity: ServiceIdentity
   private let settings: Settings
   private let signer: ServiceTokenSigner?
+  private let faults: FaultPoints?
   private let logger: Logger
   private let consul: ConsulClient?
   let registry = ResilienceRegistry()
@@ -27,11 +28,12 @@ package final class Peers: Sendable {
 
   package init(
     identity: ServiceIdentity, settings: Settings, group: EventLoopGroup,
-    signer: ServiceTokenSigner?, logger: Logger
+    signer: ServiceTokenSigner?, faults: FaultPoints? = nil, logger: Logger
   ) throws {
     self.identity = identity
     self.settings = settings
     self.signer = signer
+    self.faults = faults
     self.logger = logger
     client = CurlClient(group: group)
     if settings.discovery == .consul {
@@ -50,7 +52,7 @@ package final class Peers: Sendable {
       let endpoints = PeerEndpoints(name: name, fixed: settings.staticPeers[name] ?? [])
       let made = UpstreamClient(
         name: name, client: client, signer: signer, endpoints: endpoints, registry: registry,
-        pollRegistry: pollRegistry)
+        pollRegistry: pollRegistry, faults: faults)
       known[name] = Known(client: made, endpoints: endpoints)
       return made
     }

@@ -17,12 +17,14 @@ final class UpstreamClient: Upstream {
   private let endpoints: PeerEndpoints
   let pipeline: ResiliencePipeline
   let pollPipeline: ResiliencePipeline
+  private let faults: FaultPoints?
 
   init(
     name: String, client: CurlClient, signer: ServiceTokenSigner?, endpoints: PeerEndpoints,
-    registry: ResilienceRegistry, pollRegistry: ResilienceRegistry
+    registry: ResilienceRegistry, pollRegistry: ResilienceRegistry, faults: FaultPoints? = nil
   ) {
     self.name = name
+    self.faults = faults
     self.client = client
     self.signer = signer
     self.endpoints = endpoints
@@ -68,7 +70,7 @@ final class UpstreamClient: Upstream {
     let prepared = try await prepare(request, context, to: selection.endpoint)
     let result: Result<HTTPResponse, any Error>
     do {
-      result = .success(try await client.handle(prepared))
+      result = .success(try await exchange(prepared))
     } catch {
       result = .failure(error)
     }
@@ -78,6 +80,26 @@ final class UpstreamClient: Upstream {
         isLongPoll: options.isLongPoll)
     }
     return try result.get()
+  }
+
+  /// One request on its way and back, with what a drill does to it.
+  private nonisolated(nonsending) func exchange(
+    _ request: HTTPRequest
+  ) async throws -> HTTPResponse {
+    guard let faults else { return try await client.handle(request) }
+    let peer = name.hasSuffix("-service") ? String(name.dropLast("-service".count)) : name
+    let facts = { FaultPoints.Facts(path: request.path, fields: request.fields) }
+    switch await faults.reach("client.\(peer).before", facts) {
+    case nil, .delay, .kill: break
+    case .status(let code): return HTTPResponse(HTTPStatus(code))
+    case .drop, .truncate: throw HTTPClientError.notSent(.other("a drill cut the connection"))
+    }
+    let response = try await client.handle(request)
+    switch await faults.reach("client.\(peer).after", facts) {
+    case nil, .delay, .kill: return response
+    case .status(let code): return HTTPResponse(HTTPStatus(code))
+    case .drop, .truncate: throw HTTPClientError.maybeProcessed("a drill lost the answer")
+    }
   }
 
   private nonisolated(nonsending) func prepare(
