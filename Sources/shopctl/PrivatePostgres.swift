@@ -140,12 +140,15 @@ struct PrivatePostgres: Sendable {
   }
 
   /// Whether the process that the data directory's lock file names is there; without a command.
-  var hasProcess: Bool {
+  var hasProcess: Bool { process != nil }
+
+  /// The server's first process, as its data directory's lock file names it.
+  var process: ProcessIdentity? {
     guard let data = FileManager.default.contents(atPath: dataPath + "/postmaster.pid"),
       let line = String(decoding: data, as: UTF8.self).split(separator: "\n").first,
       let pid = Int32(line)
-    else { return false }
-    return ProcessIdentity(pid: pid) != nil
+    else { return nil }
+    return ProcessIdentity(pid: pid)
   }
 
   /// Ends it in order; sessions that are still open are cut.

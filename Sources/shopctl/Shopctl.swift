@@ -17,8 +17,8 @@ struct Shopctl: AsyncParsableCommand {
         ./shop logs -f order
       """,
     subcommands: [
-      Up.self, Status.self, Logs.self, Restart.self, Down.self,
-      Verify.self, OrderCommand.self, Load.self,
+      Up.self, Status.self, Logs.self, Restart.self, Down.self, Verify.self,
+      OrderCommand.self, Load.self, Chaos.self, MatrixCommand.self,
       SeedCommand.self, MigrateCommand.self, RolesCommand.self, KeysCommand.self,
       SetupCommand.self, Supervise.self,
     ])

@@ -1,0 +1,95 @@
+/// Runs the cases of the kill matrix, one after another, on one running copy.
+struct MatrixRun: Sendable {
+  /// From the kill until nothing moves any more.
+  static let restWithin: Duration = .seconds(60)
+  /// How long a customer of a case goes on asking.
+  static let patience: Duration = .seconds(45)
+  private static let stock = 2_000
+
+  let copy: RunningCopy
+  let admin: AdminSession
+  private let administration: AdminAPI
+  private let blows: Blows
+  private let shop: Storefront
+
+  init(copy: RunningCopy, admin: AdminSession) {
+    self.copy = copy
+    self.admin = admin
+    administration = AdminAPI(ports: copy.plan.ports)
+    shop = Storefront(ports: copy.plan.ports)
+    blows = Blows(
+      state: copy.state, plan: copy.plan, administration: administration, told: { _, _, _ in })
+  }
+
+  /// All cases that this copy has, and the stock that they need.
+  func prepare() async throws -> [KillMatrix.Case] {
+    try await shop.receive(Self.stock, of: try await shop.products())
+    var points: [(service: String, points: [String])] = []
+    for service in ServiceEntry.all {
+      points.append((service.short, try await administration.points(of: service.short)))
+    }
+    return KillMatrix.cases(points: points)
+  }
+
+  /// - Parameter index: distinguishes this case's purchase from the others'.
+  func run(_ test: KillMatrix.Case, index: Int) async -> KillMatrix.Outcome {
+    do {
+      return try await attempt(test, index)
+    } catch let trouble as Trouble {
+      return .failed([trouble.cause] + trouble.evidence)
+    } catch {
+      return .failed(["\(error)"])
+    }
+  }
+
+  private func attempt(_ test: KillMatrix.Case, _ index: Int) async throws -> KillMatrix.Outcome {
+    let purchase = Purchase(
+      index: index, due: .zero, items: [.init(productID: index % 20 + 1, quantity: 1)],
+      paymentToken: "tok_ok", isRegretted: test.flow == .cancel)
+    let shopper = Shopper(shop: shop, patientUntil: .now + Self.patience)
+    let startsBefore = starts(of: test.service)
+    var experience: Shopper.Experience
+    switch test.flow {
+    case .checkout:
+      _ = try await administration.add(test.rule, to: test.service)
+      experience = await shopper.visit(purchase)
+    case .cancel:
+      let bought = await shop.checkOut(purchase)
+      guard bought.kind == .confirmed, let id = bought.orderID, let token = bought.orderToken else {
+        return .failed(["nothing was done yet, and the checkout was answered \(bought.note)"])
+      }
+      _ = try await administration.add(test.rule, to: test.service)
+      experience = Shopper.Experience(
+        key: shop.key(of: purchase), ending: .confirmed, orderIDs: [id], tries: 1)
+      await shopper.regret(id, token: token, &experience)
+    }
+    var faults = await AtRest(admin: admin).wait(atMost: Self.restWithin)
+    let hasDied = starts(of: test.service) != startsBefore
+    faults += await blows.mend()
+    // The same key again, now that all is well, is the same order.
+    let again = await shop.checkOut(purchase)
+    if let id = again.orderID { experience.orderIDs.insert(id) }
+    let known = experience
+    let (found, rows) = try await admin.snapshot { transaction in
+      (
+        try await Verification(Check.all, in: transaction, shownMax: 1),
+        try await ClientsView.rows(ofRun: known.key, in: transaction)
+      )
+    }
+    faults += ClientsView([known], rows.filter { $0.key == known.key }).differences
+    let wanted: Shopper.Experience.Ending = test.flow == .checkout ? .confirmed : .cancelled
+    if known.ending != wanted {
+      faults.append("it ended \(known.ending.rawValue): \(known.lastNote)")
+    }
+    faults += found.results.filter { $0.verdict == .violated }.flatMap { result in
+      result.violations.map { "\(result.id): \($0.what)" }
+    }
+    guard faults.isEmpty else { return .failed(faults) }
+    return hasDied ? .survived : .notPassed
+  }
+
+  /// Which run of the service this is.
+  private func starts(of service: String) -> Int {
+    PrivateFile.read(ProcessRecord.self, from: copy.state.recordPath(service))?.restarts ?? 0
+  }
+}
