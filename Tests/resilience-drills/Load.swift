@@ -10,6 +10,9 @@ final class Load: Sendable {
     let failure: String?
   }
 
+  /// Characters of a reason in the table.
+  static let reasonMax = 60
+
   private let perSecond: Int
   private let loop: EventLoop
   /// Returns why the call of that number failed, nil if it did not.
@@ -67,6 +70,7 @@ final class Load: Sendable {
   /// "0 of 4000", or with the first reason: "2 of 4000 (503)".
   var failuresText: String {
     let failures = failures
-    return "\(failures.count) of \(calls.count)" + (failures.first.map { " (\($0))" } ?? "")
+    return "\(failures.count) of \(calls.count)"
+      + (failures.first.map { " (\($0.prefix(Self.reasonMax)))" } ?? "")
   }
 }

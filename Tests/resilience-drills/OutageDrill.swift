@@ -1,7 +1,7 @@
 import EventLoops
 
-/// All instances of a peer fail for half a minute, and hang once for every caller as they heal: how much
-/// more the retries ask of them meanwhile, and how soon each caller is served again.
+/// All instances of a peer fail for half a minute, and one hangs once for every caller as they heal: how
+/// much more the retries ask of them meanwhile, and how soon each caller is served again.
 struct OutageDrill: Drill {
   static let name = "outage"
   private static let service = "drill-outage"
@@ -33,7 +33,8 @@ struct OutageDrill: Drill {
       began = .now()
       try await ground.loop.sleep(for: Self.outage)
       for peer in peers { attempts += try await peer.tally().begun }
-      for peer in peers { try await peer.set(.healing) }
+      for peer in peers.dropFirst() { try await peer.set(.good) }
+      try await peers[0].set(.healing)
       healed = .now()
       try await ground.loop.sleep(for: Self.recoveryWait)
     }
@@ -51,7 +52,7 @@ struct OutageDrill: Drill {
         "attempts in \(Self.outage / .seconds(1)) s of failing, \(during) calls of \(callers.count) callers",
         "\(attempts)", bound: "\(attemptsMax)", attempts <= attemptsMax),
       finding(
-        "healed, each caller's next probe hung, then its last failed call", recovery.text,
+        "healed, a probe of each caller hung, then its last failed call", recovery.text,
         bound: "\(milliseconds(Self.recoveryMax)) ms", recovery.longest <= Self.recoveryMax),
     ]
   }
