@@ -34,7 +34,9 @@ final class RunningShop: Sendable {
     programs = try ServiceEntry.all.map { service in
       try TiedProgram(
         [try MigratedShop.programs.path(service), "serve"],
-        environment: environment.serving(service).merging(settings) { $1 },
+        environment: environment.serving(ServiceInstance(service: service, number: 1)).merging(
+          settings
+        ) { $1 },
         output: shop.logPath(service.short))
     }
     try await waitUntilReady()
