@@ -12,8 +12,9 @@ extension HTTPClientError {
         isSent || failure.elapsed >= timeout
         ? .timedOut(sent: isSent) : .notSent(.connectTimedOut)
     case CURLE_COULDNT_CONNECT:
+      // A listener that ends resets whom it has not accepted yet: nobody listens there, either.
       self =
-        failure.systemError == ECONNREFUSED
+        failure.systemError == ECONNREFUSED || failure.systemError == ECONNRESET
         ? .notSent(.connectionRefused) : .notSent(.other(failure.text))
     case CURLE_COULDNT_RESOLVE_HOST:
       self = .notSent(.hostNotFound)

@@ -26,6 +26,10 @@ extension CircuitBreaker: Policy {
     switch outcome {
     case .success: permit.succeed()
     case .ignored: permit.ignore()
+    // One of several instances is gone, of which nobody has been asked anything: the balancer's to learn.
+    case .failure(let failureClass, let advice)
+    where failureClass.isNotSent && advice.hasOtherEndpoint:
+      permit.ignore()
     case .failure(let failureClass, let advice):
       let isFailure =
         switch failureClass.verdict {

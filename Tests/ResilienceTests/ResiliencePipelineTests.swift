@@ -35,6 +35,26 @@ struct ResiliencePipelineTests {
     #expect(operation.contexts[0].deadline == Deadline(start + .seconds(5)))
   }
 
+  @Test(
+    "an instance that is gone opens no circuit while there are others; when none answers it opens")
+  func goneInstance() throws {
+    let breaker = CircuitBreaker(
+      name: "payment", config: .http, clock: clock, random: RandomSource(seed: 1))
+    for (hasOther, state) in [(true, CircuitBreaker.State.closed), (false, .open)] {
+      for _ in 0..<5 {
+        for failure in [FailureClass.connectionRefused, .requestNotSent] {
+          let operation = ScriptedOperation(
+            .failure(failure, advice: ServerAdvice(hasOtherEndpoint: hasOther)), clock: clock)
+          let context = context()
+          _ = try? clock.run {
+            try await breaker.execute(context) { try await operation.run($0) }
+          }
+        }
+      }
+      #expect(breaker.state == state)
+    }
+  }
+
   @Test("the attempt timeout is cut to what is left of the deadline")
   func cutTimeout() throws {
     let pipeline = try pipeline()
