@@ -26,10 +26,6 @@ extension CircuitBreaker: Policy {
     switch outcome {
     case .success: permit.succeed()
     case .ignored: permit.ignore()
-    // One of several instances is gone, of which nobody has been asked anything: the balancer's to learn.
-    case .failure(let failureClass, let advice)
-    where failureClass.isNotSent && advice.hasOtherEndpoint:
-      permit.ignore()
     case .failure(let failureClass, let advice):
       let isFailure =
         switch failureClass.verdict {
@@ -40,7 +36,9 @@ extension CircuitBreaker: Policy {
       if isFailure {
         permit.fail(
           errorClass: failureClass.rawValue,
-          unavailableFor: failureClass == .unavailable ? advice.retryAfter : nil)
+          unavailableFor: failureClass == .unavailable ? advice.retryAfter : nil,
+          // One instance of several is gone: calls that fail of it fail at once, and many in a row.
+          countsInRow: !(failureClass.isOfConnection && advice.hasOtherEndpoint))
       } else {
         permit.ignore()
       }

@@ -85,14 +85,14 @@ package final class CircuitBreaker: Sendable {
 
   func settle(
     _ admission: CircuitBreakerCore.Admission, _ result: CircuitBreakerCore.CallResult,
-    acquired: Int64, slowLimit: Int64, unavailableFor: Int64 = 0,
+    acquired: Int64, slowLimit: Int64, unavailableFor: Int64 = 0, countsInRow: Bool = true,
     errorClass: @autoclosure () -> String = ""
   ) {
     let now = clock.coarseNow.nanoseconds
     let tells = core.withLock { core in
       core.settle(
         admission, result, duration: now - acquired, slowLimit: slowLimit,
-        unavailableFor: unavailableFor, errorClass: errorClass(), at: now)
+        unavailableFor: unavailableFor, countsInRow: countsInRow, errorClass: errorClass(), at: now)
       return core.journal.needsDelivery
     }
     if tells { deliverEvents() }

@@ -71,7 +71,8 @@ struct CircuitBreakerCore: Sendable {
   ///   - unavailableFor: what a 503's Retry-After asked for, nanoseconds.
   mutating func settle(
     _ admission: Admission, _ result: CallResult, duration: Int64, slowLimit: Int64,
-    unavailableFor: Int64 = 0, errorClass: @autoclosure () -> String = "", at now: Int64
+    unavailableFor: Int64 = 0, countsInRow: Bool = true,
+    errorClass: @autoclosure () -> String = "", at now: Int64
   ) {
     let slow = duration > slowLimit && result != .ignored
     totals.count(result, slow: slow)
@@ -89,7 +90,9 @@ struct CircuitBreakerCore: Sendable {
     }
     switch state {
     case .closed, .metricsOnly:
-      if result != .ignored { record(failed: result == .failure, slow: slow, at: now) }
+      if result != .ignored {
+        record(failed: result == .failure, slow: slow, countsInRow: countsInRow, at: now)
+      }
     case .halfOpen:
       let isLive =
         result == .ignored
@@ -146,9 +149,13 @@ struct CircuitBreakerCore: Sendable {
 
   // MARK: - Closed
 
-  private mutating func record(failed: Bool, slow: Bool, at now: Int64) {
+  private mutating func record(failed: Bool, slow: Bool, countsInRow: Bool, at now: Int64) {
     window.record(failed: failed, slow: slow, at: now)
-    consecutiveFailures = failed ? consecutiveFailures + 1 : 0
+    if failed {
+      if countsInRow { consecutiveFailures += 1 }
+    } else {
+      consecutiveFailures = 0
+    }
     let counts = window.counts
     let exceeded =
       rules.exceeds(counts) || consecutiveFailures >= rules.consecutiveFailuresMax

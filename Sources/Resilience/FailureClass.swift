@@ -44,6 +44,9 @@ package enum FailureClass: String, Sendable, CaseIterable {
     }
   }
 
+  /// Whether it tells of one instance's connection rather than of what the upstream does.
+  var isOfConnection: Bool { isNotSent || self == .maybeProcessed }
+
   /// Whether the upstream certainly did not see the request.
   package var isNotSent: Bool { self == .connectionRefused || self == .requestNotSent }
 

@@ -35,7 +35,9 @@ package struct Permit: ~Copyable, Sendable {
   ///   - unavailableFor: what a 503's Retry-After asked for; lengthens the next open wait, within
   ///     its cap.
   package consuming func fail(_ error: any Error, unavailableFor: Duration? = nil) {
-    fail(errorClass: String(describing: type(of: error)), unavailableFor: unavailableFor)
+    fail(
+      errorClass: String(describing: type(of: error)), unavailableFor: unavailableFor,
+      countsInRow: true)
   }
 
   /// The call says nothing about the upstream: it was cancelled, or rejected on our side.
@@ -49,10 +51,15 @@ package struct Permit: ~Copyable, Sendable {
     now.nanoseconds - acquired >= slowLimit
   }
 
-  consuming func fail(errorClass: @autoclosure () -> String, unavailableFor: Duration?) {
+  /// - Parameter countsInRow: whether it is one of the failures in a row that open the circuit by themselves;
+  ///   it counts in the rates in any case.
+  consuming func fail(
+    errorClass: @autoclosure () -> String, unavailableFor: Duration?, countsInRow: Bool
+  ) {
     isSettled = true
     breaker.settle(
       admission, .failure, acquired: acquired, slowLimit: slowLimit,
-      unavailableFor: unavailableFor?.nanosecondsSaturated ?? 0, errorClass: errorClass())
+      unavailableFor: unavailableFor?.nanosecondsSaturated ?? 0, countsInRow: countsInRow,
+      errorClass: errorClass())
   }
 }

@@ -35,24 +35,33 @@ struct ResiliencePipelineTests {
     #expect(operation.contexts[0].deadline == Deadline(start + .seconds(5)))
   }
 
-  @Test(
-    "an instance that is gone opens no circuit while there are others; when none answers it opens")
+  @Test("one instance of several that is gone opens no circuit; all of them, or the only one, do")
   func goneInstance() throws {
     let breaker = CircuitBreaker(
       name: "payment", config: .http, clock: clock, random: RandomSource(seed: 1))
-    for (hasOther, state) in [(true, CircuitBreaker.State.closed), (false, .open)] {
-      for _ in 0..<5 {
-        for failure in [FailureClass.connectionRefused, .requestNotSent] {
-          let operation = ScriptedOperation(
-            .failure(failure, advice: ServerAdvice(hasOtherEndpoint: hasOther)), clock: clock)
-          let context = context()
-          _ = try? clock.run {
-            try await breaker.execute(context) { try await operation.run($0) }
-          }
-        }
-      }
-      #expect(breaker.state == state)
+    func call(_ outcome: Outcome) {
+      let operation = ScriptedOperation(outcome, clock: clock)
+      let context = context()
+      _ = try? clock.run { try await breaker.execute(context) { try await operation.run($0) } }
     }
+    let gone = [FailureClass.connectionRefused, .requestNotSent, .maybeProcessed]
+    func fail(_ times: Int, hasOther: Bool) {
+      for number in 0..<times {
+        call(.failure(gone[number % 3], advice: ServerAdvice(hasOtherEndpoint: hasOther)))
+      }
+    }
+    for _ in 0..<20 { call(.success) }
+    fail(19, hasOther: true)
+    #expect(breaker.state == .closed)
+    // Half of all: not one instance of several any more.
+    fail(1, hasOther: true)
+    #expect(breaker.state == .open)
+
+    breaker.reset()
+    fail(4, hasOther: false)
+    #expect(breaker.state == .closed)
+    fail(1, hasOther: false)
+    #expect(breaker.state == .open)
   }
 
   @Test("the attempt timeout is cut to what is left of the deadline")
