@@ -15,6 +15,14 @@ struct BoundedCache<About> {
     var entries: [Int: Entry] = [:]
     var pieces: [[UInt8]] = []
     var bytes = 0
+
+    func lend<Value>(
+      _ entry: Entry, to body: (About, UnsafeBufferPointer<UInt8>) -> Value
+    ) -> Value {
+      pieces[entry.piece].withUnsafeBufferPointer {
+        body(entry.about, UnsafeBufferPointer(rebasing: $0[entry.range]))
+      }
+    }
   }
 
   private let bytesMax: Int
@@ -45,19 +53,11 @@ struct BoundedCache<About> {
     _ body: (About, UnsafeBufferPointer<UInt8>) -> Value
   ) -> Value? {
     if let entry = younger.entries[key] {
-      return entry.end > now ? body(entry.about, bytes(entry, younger)) : nil
+      return entry.end > now ? younger.lend(entry, to: body) : nil
     }
     guard let entry = elder.entries[key], entry.end > now else { return nil }
-    let value = body(entry.about, bytes(entry, elder))
-    insert(Array(bytes(entry, elder)), entry.about, for: key, until: entry.end)
-    return value
-  }
-
-  /// Good for as long as the generation is not changed.
-  private func bytes(_ entry: Entry, _ generation: Generation) -> UnsafeBufferPointer<UInt8> {
-    generation.pieces[entry.piece].withUnsafeBufferPointer {
-      UnsafeBufferPointer(rebasing: $0[entry.range])
-    }
+    insert(Array(elder.pieces[entry.piece][entry.range]), entry.about, for: key, until: entry.end)
+    return younger.entries[key].map { younger.lend($0, to: body) }
   }
 
   mutating func insert(

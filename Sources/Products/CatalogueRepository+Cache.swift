@@ -16,17 +16,14 @@ final class CatalogueCache: Sendable {
   /// A product by itself.
   struct Whole {
     let row: Int
-    /// Its variants, which have the stock that it shows.
-    let variants: [Int]
-    /// The sum of the versions of that stock's rows.
-    let stock: Int
+    /// By variant, the version of the stock's row that it shows.
+    let stock: [Int: Int]
     let entry: CatalogueEntry
   }
 
   private struct AboutWhole {
     let row: Int
-    let variants: [Int]
-    let stock: Int
+    let stock: [Int: Int]
     let version: Int
     let stockVersion: Int
   }
@@ -34,8 +31,8 @@ final class CatalogueCache: Sendable {
   /// Transaction numbers can come again: after 2^32 of them, and after the change to a standby that had not
   /// received all of them. What is older than this is made anew.
   static let ageMax: Duration = .seconds(600)
-  /// An array of a few variants.
-  private static let variantsBytes = 64
+  /// A dictionary of a few variants.
+  private static let stockBytes = 128
 
   /// With the row's version.
   private let items: Mutex<BoundedCache<Int>>
@@ -44,7 +41,7 @@ final class CatalogueCache: Sendable {
   /// - Parameter bytesMax: of memory, about; half of it for lists, half for products by themselves.
   init(bytesMax: Int) {
     items = Mutex(BoundedCache(bytesMax: bytesMax / 2))
-    wholes = Mutex(BoundedCache(bytesMax: bytesMax / 2, aboutBytes: Self.variantsBytes))
+    wholes = Mutex(BoundedCache(bytesMax: bytesMax / 2, aboutBytes: Self.stockBytes))
   }
 
   /// A page of products as an array, if each is here in this version.
@@ -83,7 +80,7 @@ final class CatalogueCache: Sendable {
       for id in ids {
         found[id] = wholes.withEntry(view.key(id), at: now) { about, json in
           Whole(
-            row: about.row, variants: about.variants, stock: about.stock,
+            row: about.row, stock: about.stock,
             entry: CatalogueEntry(
               json: Array(json), version: about.version, stockVersion: about.stockVersion))
         }
@@ -99,7 +96,7 @@ final class CatalogueCache: Sendable {
         wholes.insert(
           whole.entry.json,
           AboutWhole(
-            row: whole.row, variants: whole.variants, stock: whole.stock,
+            row: whole.row, stock: whole.stock,
             version: whole.entry.version, stockVersion: whole.entry.stockVersion),
           for: view.key(id), until: end)
       }

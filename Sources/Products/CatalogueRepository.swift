@@ -135,26 +135,26 @@ struct CatalogueRepository: Catalogue {
     var products: [Int] = []
     var variants: [Int] = []
     for (id, whole) in kept {
-      for variant in whole.variants {
+      for variant in whole.stock.keys {
         products.append(id)
         variants.append(variant)
       }
     }
-    var present: [Int: (row: Int, stock: Int)] = [:]
+    var present: [Int: (row: Int, stock: [Int: Int])] = [:]
     _ = try await database.query(
       """
-      SELECT p.id, p.xmin, s.xmin
+      SELECT p.id, p.xmin, s.variant_id, s.xmin
       FROM unnest(\(products.padded(with: 0)), \(variants.padded(with: 0))) AS shown (product, variant)
       JOIN products p ON p.id = shown.product JOIN stock s ON s.variant_id = shown.variant
       """
     ) { row in
       let id: Int = try row.next()
       let version: Int = try row.next()
-      // Later versions have higher numbers, so none of them can make up for another.
-      present[id] = (version, try row.next(as: Int.self) + (present[id]?.stock ?? 0))
+      let variant: Int = try row.next()
+      present[id, default: (version, [:])].stock[variant] = try row.next(as: Int.self)
     }
     var confirmed: [Int: CatalogueEntry] = [:]
-    for (id, whole) in kept where present[id] ?? (-1, -1) == (whole.row, whole.stock) {
+    for (id, whole) in kept where present[id] ?? (-1, [:]) == (whole.row, whole.stock) {
       confirmed[id] = whole.entry
     }
     return confirmed
@@ -167,19 +167,19 @@ struct CatalogueRepository: Catalogue {
     var made: [Int: CatalogueCache.Whole] = [:]
     var json = JSONWriter(capacity: 1024)
     var open: (id: Int, version: Int, row: Int)?
-    var variants: [Int] = []
-    var stock = (version: 0, rows: 0)
+    var stock: [Int: Int] = [:]
+    var stockVersion = 0
     func close() {
       guard let product = open else { return }
       json.endArray()
       json.endObject()
       made[product.id] = CatalogueCache.Whole(
-        row: product.row, variants: variants, stock: stock.rows,
+        row: product.row, stock: stock,
         entry: CatalogueEntry(
-          json: json.bytes, version: product.version, stockVersion: stock.version))
+          json: json.bytes, version: product.version, stockVersion: stockVersion))
       json.removeAll()
-      variants.removeAll()
-      stock = (0, 0)
+      stock.removeAll()
+      stockVersion = 0
     }
     let hidden: SQL = look.hiddenToo ? "true" : "p.status = 'active'"
     // One statement, and so one moment: the tag is never newer than what it stands for.
@@ -205,9 +205,8 @@ struct CatalogueRepository: Catalogue {
         json.beginArray()
       }
       if let variant: Int = try row.next() {
-        variants.append(variant)
-        stock.version += try json.variant(&row, variant, currency)
-        stock.rows += try row.next(as: Int.self)
+        stockVersion += try json.variant(&row, variant, currency)
+        stock[variant] = try row.next(as: Int.self)
       }
     }
     close()
