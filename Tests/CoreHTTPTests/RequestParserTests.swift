@@ -36,6 +36,56 @@ import Testing
     #expect(request.fields.count == 2)
   }
 
+  @Test("a parser serves another connection as if it were new")
+  func anotherConnection() throws {
+    let fields = ["Connection: close", "X-Request-Id: r1"]
+    for next in [get("/b"), get("/b", fields[0], fields[1]), post("Content-Length: 1", body: "b")] {
+      var parser = RequestParser(peer: PeerAddress("192.0.2.1"))
+      let before = try #require(request(get("/a", fields[0], fields[1]), by: &parser))
+      #expect(!parser.keepsAlive)
+      // A line begun by a client that went away.
+      var consumed = 0
+      _ = parser.advance(Array("GET /gone".utf8).span, consumed: &consumed)
+      try #require(parser.isAtRest)
+      parser.begin(for: try #require(PeerAddress("2001:db8::2")))
+      let after = try #require(request(next, by: &parser))
+      var fresh = RequestParser()
+      let expected = try #require(request(next, by: &fresh))
+      #expect(parser.keepsAlive == fresh.keepsAlive)
+      #expect(after.target == expected.target)
+      #expect(after.body == expected.body)
+      #expect(after.fields.description == expected.fields.description)
+      #expect(after.peer?.description == "2001:db8::2")
+      #expect(before.peer?.description == "192.0.2.1")
+      #expect(before.target == "/a")
+    }
+  }
+
+  @Test("a parser inside of a request, or of what is none, serves nobody else")
+  func notAtRest() {
+    for text in [post("Content-Length: 2", body: "a"), "GET / HTTP/1.1\r\nHost", get("/", "bad")] {
+      var parser = RequestParser()
+      _ = request(text, by: &parser)
+      #expect(!parser.isAtRest)
+    }
+  }
+
+  /// The one request of `text`, or nil without a whole one.
+  private func request(_ text: String, by parser: inout RequestParser) -> HTTPRequest? {
+    let bytes = Array(text.utf8)
+    var offset = 0
+    while true {
+      var consumed = 0
+      let step = parser.advance(bytes.span.extracting(offset...), consumed: &consumed)
+      offset += consumed
+      switch step {
+      case .incomplete, .refused: return nil
+      case .head: do { try parser.admitBody() } catch { return nil }
+      case .request: return parser.takeRequest()
+      }
+    }
+  }
+
   @Test("a route's own body limit holds instead of the server's")
   func admission() throws {
     let text = post("Content-Length: 10", body: "0123456789")

@@ -68,14 +68,18 @@ struct MessageRules {
     expectsContinue = true
   }
 
+  /// Reads a list of options (RFC 9110 section 7.6.1), of which two matter to a server.
   private mutating func readConnection(_ input: Span<UInt8>, _ value: Range<Int>) {
-    if input.equals(value, "keep-alive") {
-      saysKeepAlive = true
-      return
-    }
-    for option in Self.listElements(input, value) {
-      saysClose = saysClose || option == Array("close".utf8)
-      saysKeepAlive = saysKeepAlive || option == Array("keep-alive".utf8)
+    var start = value.lowerBound
+    while start <= value.upperBound {
+      var end = start
+      while end < value.upperBound, input[end] != UInt8(ascii: ",") { end += 1 }
+      let next = end + 1
+      while start < end, input[start].isBlank { start += 1 }
+      while start < end, input[end - 1].isBlank { end -= 1 }
+      if input.equals(start..<end, "close") { saysClose = true }
+      if input.equals(start..<end, "keep-alive") { saysKeepAlive = true }
+      start = next
     }
   }
 

@@ -72,6 +72,18 @@ package struct RequestParser {
     fields = FieldSectionParser(start: 0, bounds: Self.fieldBounds(limits))
   }
 
+  /// No part of a request is held: it can begin with those of another connection.
+  package var isAtRest: Bool { if case .line = stage { true } else { false } }
+
+  /// Makes ready for the requests of another connection, in the memory of those before.
+  ///
+  /// - Precondition: `isAtRest`.
+  package mutating func begin(for peer: PeerAddress) {
+    precondition(isAtRest, "inside of a request")
+    line = RequestLineParser()
+    present.peer = peer
+  }
+
   /// The present request's head, with an empty body.
   ///
   /// - Precondition: the last step was `.head`.

@@ -74,7 +74,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     self.server = server
     self.place = place
     phaseStart = server.tick
-    parser = RequestParser(limits: server.limits, peer: peer)
+    parser = server.parser(for: peer)
   }
 
   /// Under load its first request is here already, and many a connection ends with the answer to it: that

@@ -20,6 +20,9 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   /// So many connections may have taken memory that is worth giving back.
   private static let crowdMin = 50
 
+  /// Parsers kept for connections to come: under load one closes as another opens.
+  private static let sparesMax = 64
+
   let loop: EventLoop
   let handler: any ServerHandler
   let observer: (any ServerObserver)?
@@ -41,6 +44,7 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
 
   private let census: ConnectionCensus
   @exclusivity(unchecked) private var connections: [Connection] = []  // see Connection.parser
+  @exclusivity(unchecked) private var spares: [RequestParser] = []
   /// The most connections since memory was given back.
   private var crowd = 0
   private var listener: DescriptorWatch?
@@ -122,6 +126,13 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
     connection.open()
   }
 
+  /// A parser whose memory is there already, if one is.
+  func parser(for peer: PeerAddress) -> RequestParser {
+    if spares.isEmpty { return RequestParser(limits: limits, peer: peer) }
+    spares[spares.count - 1].begin(for: peer)
+    return spares.removeLast()
+  }
+
   private func pauseAccepting() {
     isAcceptingPaused = true
     listener?.want([])
@@ -139,6 +150,9 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
     if last !== connection {
       connections[connection.place] = last
       last.place = connection.place
+    }
+    if connection.parser.isAtRest, spares.count < Self.sparesMax {
+      spares.append(connection.parser)
     }
     census.leave()
     resumeAccepting()
