@@ -1,4 +1,5 @@
 import CEpoll
+import Glibc
 
 /// What a descriptor is ready for, or is wanted for: the EPOLL bits that this project uses.
 package struct Readiness: OptionSet, Sendable {
@@ -26,17 +27,24 @@ package protocol DescriptorHandler: AnyObject {
 }
 
 /// One descriptor's place in a loop's epoll set. Made by `EventLoop.watch`; belongs to that loop's
-/// thread. The descriptor stays the caller's to close, after `cancel`.
+/// thread. The descriptor stays the caller's to close: by `close`, or in its own way after `cancel`.
 package final class DescriptorWatch {
   package let descriptor: Int32
+  /// Comes back with each event: the watch's number and its descriptor. By the number an event that
+  /// was about an earlier watch of that descriptor is told apart.
+  let key: UInt64
   // Unchecked: what belongs to one thread needs no checks for overlapping accesses, which cost 3 % of a
   // small request.
   @exclusivity(unchecked) package private(set) var interest: Readiness
   @exclusivity(unchecked) var handler: (any DescriptorHandler)?
   private unowned let loop: EventLoop
 
-  init(descriptor: Int32, interest: Readiness, handler: any DescriptorHandler, loop: EventLoop) {
+  init(
+    descriptor: Int32, number: UInt32, interest: Readiness, handler: any DescriptorHandler,
+    loop: EventLoop
+  ) {
     self.descriptor = descriptor
+    key = UInt64(number) << 32 | UInt64(UInt32(bitPattern: descriptor))
     self.interest = interest
     self.handler = handler
     self.loop = loop
@@ -49,11 +57,27 @@ package final class DescriptorWatch {
     loop.control(EPOLL_CTL_MOD, self)
   }
 
+  static func descriptor(of key: UInt64) -> Int { Int(UInt32(truncatingIfNeeded: key)) }
+
   /// Ends the watch. An event that this same wait has already reported is dropped. A second call
   /// does nothing.
   package func cancel() {
     guard handler != nil else { return }
     handler = nil
+    // Refused only if the descriptor is closed already, against the rule.
+    _ = epoll_ctl(loop.epoll, EPOLL_CTL_DEL, descriptor, nil)
+    loop.remove(self)
+  }
+
+  /// Ends the watch and closes the descriptor, of which nobody has a copy: that takes it out of the
+  /// epoll set without a call of its own. (A child that is being started holds a copy until its `exec`;
+  /// what the set says of it in the meantime is about no watch, and dropped.)
+  ///
+  /// - Precondition: not ended yet.
+  package func close() {
+    precondition(handler != nil, "a watch ends once")
+    handler = nil
+    Glibc.close(descriptor)
     loop.remove(self)
   }
 }

@@ -21,17 +21,23 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   /// Jobs run between two waits, so that tasks that keep yielding cannot starve the descriptors.
   private static let jobsPerTurnMax = 4096
 
+  /// Of no watch: a descriptor is not negative.
+  private static let wakeUpKey = UInt64.max
+
   /// Position in its `EventLoopGroup`, from 0.
   package let index: Int
   /// CLOCK_MONOTONIC as it was when the current turn began.
   package private(set) var now = MonotonicTime.now()
 
   private let queue: DispatchQueue
-  private let epoll: Int32
+  let epoll: Int32
   private let wakeUp: Int32
   private let events: UnsafeMutablePointer<epoll_event>
   // Unchecked, as in DescriptorWatch: looked at in every turn.
-  @exclusivity(unchecked) private var cancelled: [DescriptorWatch] = []
+  /// By descriptor: what an event is about. Each is retained until its cancellation is buried.
+  @exclusivity(unchecked) private var watches: [Unmanaged<DescriptorWatch>?] = []
+  private var watchesMade: UInt32 = 0
+  @exclusivity(unchecked) private var cancelled: [Unmanaged<DescriptorWatch>] = []
   @exclusivity(unchecked) private(set) var timers = Heap<TimerEntry>()
   private var timersCancelled = 0
   private var timersScheduled: UInt64 = 0
@@ -59,7 +65,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     events = .allocate(capacity: Self.eventsPerWaitMax)
     var event = epoll_event()
     event.events = Readiness.readable.rawValue
-    event.data.ptr = nil
+    event.data.u64 = Self.wakeUpKey
     let added = epoll_ctl(epoll, EPOLL_CTL_ADD, wakeUp, &event)
     precondition(added == 0, "epoll_ctl refused the wake-up descriptor: errno \(errno)")
   }
@@ -68,6 +74,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     close(epoll)
     close(wakeUp)
     events.deallocate()
+    for watch in watches + cancelled { watch?.release() }
   }
 
   /// The loop whose thread this is; nil elsewhere.
@@ -135,10 +142,17 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   package func watch(
     _ descriptor: Int32, for interest: Readiness, handler: any DescriptorHandler
   ) -> DescriptorWatch {
+    watchesMade &+= 1
     let watch = DescriptorWatch(
-      descriptor: descriptor, interest: interest, handler: handler, loop: self)
-    _ = Unmanaged.passRetained(watch)  // released when its cancellation is buried
+      descriptor: descriptor, number: watchesMade, interest: interest, handler: handler,
+      loop: self)
     control(EPOLL_CTL_ADD, watch)
+    let place = Int(descriptor)
+    if place >= watches.count {
+      watches += [Unmanaged<DescriptorWatch>?](
+        repeating: nil, count: max(place + 1, 2 * watches.count) - watches.count)
+    }
+    watches[place] = .passRetained(watch)
     return watch
   }
 
@@ -163,16 +177,15 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   func control(_ operation: Int32, _ watch: DescriptorWatch) {
     var event = epoll_event()
     event.events = watch.interest.rawValue
-    event.data.ptr = Unmanaged.passUnretained(watch).toOpaque()
+    event.data.u64 = watch.key
     let result = epoll_ctl(epoll, operation, watch.descriptor, &event)
     precondition(result == 0, "epoll_ctl \(operation) on \(watch.descriptor): errno \(errno)")
   }
 
+  /// Forgets a watch that is cancelled.
   func remove(_ watch: DescriptorWatch) {
-    // Not left to the descriptor's close: as long as a child that is being started holds a copy of it,
-    // the set would go on about a watch that is gone.
-    _ = epoll_ctl(epoll, EPOLL_CTL_DEL, watch.descriptor, nil)
-    cancelled.append(watch)
+    guard let place = watches[Int(watch.descriptor)].take() else { return }
+    cancelled.append(place)
   }
 
   // MARK: A turn
@@ -183,17 +196,24 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     now = .now()
     for position in 0..<max(0, count) {
       let event = events[position]
-      guard let pointer = event.data.ptr else {
+      guard event.data.u64 != Self.wakeUpKey else {
         drainInbox()
         continue
       }
-      Unmanaged<DescriptorWatch>.fromOpaque(pointer)._withUnsafeGuaranteedRef { watch in
+      watched(event.data.u64)?._withUnsafeGuaranteedRef { watch in
+        guard watch.key == event.data.u64 else { return }
         watch.handler?.descriptorReady(Readiness(rawValue: event.events))
       }
     }
     runTimers()
     runJobs()
     finishTurn()
+  }
+
+  /// Who watches the descriptor of an event's key; the event may be about another watch, before it.
+  private func watched(_ key: UInt64) -> Unmanaged<DescriptorWatch>? {
+    let place = DescriptorWatch.descriptor(of: key)
+    return place < watches.count ? watches[place] : nil
   }
 
   /// How long the next wait may last: 0 with work at hand, -1 (for ever) with none in sight.
@@ -258,7 +278,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
       closingNow.removeAll(keepingCapacity: true)
     }
     guard !cancelled.isEmpty else { return }
-    for watch in cancelled { Unmanaged.passUnretained(watch).release() }
+    for watch in cancelled { watch.release() }
     cancelled.removeAll(keepingCapacity: true)
   }
 

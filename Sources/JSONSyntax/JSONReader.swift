@@ -14,6 +14,7 @@
 /// error is final.
 ///
 /// - `JSONReader+Text.swift`: strings
+@usableFromInline
 package struct JSONReader: ~Escapable {
   /// Arrays and objects within one another; deeper ones are refused.
   package static let depthMax = 128
@@ -27,15 +28,15 @@ package struct JSONReader: ~Escapable {
     case word
   }
 
-  let bytes: Span<UInt8>
+  @usableFromInline let bytes: Span<UInt8>
   var position = 0
   private var depth = 0
   /// No element or member of the innermost array or object has been read.
   private var isFirst = true
   /// The present member's name as it stands in `bytes`, without its quotes.
-  private var name = 0..<0
+  @usableFromInline var name = 0..<0
   /// The same, decoded, if it has an escape.
-  private var decodedName: String?
+  @usableFromInline var decodedName: String?
 
   @_lifetime(copy bytes)
   package init(_ bytes: Span<UInt8>) {
@@ -96,13 +97,19 @@ package struct JSONReader: ~Escapable {
   // MARK: The present member
 
   /// Whether the present member has that name, which has neither quotes nor escapes.
+  @inlinable
+  @inline(__always)
   package func isAt(_ name: StaticString) -> Bool {
     let wanted = UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
-    if self.name.count == wanted.count {
-      return ByteScan.isEqual(bytes, self.name.lowerBound, wanted)
-    }
-    // By its code points (RFC 8259 section 8.3): `String` also takes the Kelvin sign for a K.
-    return decodedName.map { $0.utf8.elementsEqual(wanted) } ?? false
+    return self.name.count == wanted.count
+      ? ByteScan.isEqual(bytes, self.name.lowerBound, wanted)
+      : decodedName != nil && isDecoded(wanted)
+  }
+
+  /// By its code points (RFC 8259 section 8.3): `String` also takes the Kelvin sign for a K.
+  @usableFromInline
+  func isDecoded(_ wanted: UnsafeRawBufferPointer) -> Bool {
+    decodedName.map { $0.utf8.elementsEqual(wanted) } ?? false
   }
 
   /// - Throws: `.malformed` for what is no UTF-8.

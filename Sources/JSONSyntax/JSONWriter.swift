@@ -2,10 +2,11 @@
 ///
 /// The caller keeps the grammar: names and values inside an object, values inside an array; commas
 /// are put by the writer.
+@usableFromInline
 package struct JSONWriter: ~Copyable {
-  private var base: UnsafeMutablePointer<UInt8>
-  private var capacity: Int
-  private var needsComma = false
+  @usableFromInline var base: UnsafeMutablePointer<UInt8>
+  @usableFromInline var capacity: Int
+  @usableFromInline var needsComma = false
 
   /// - Parameter capacity: bytes for which there is room at first; it grows.
   package init(capacity: Int = 256) {
@@ -18,24 +19,25 @@ package struct JSONWriter: ~Copyable {
   }
 
   /// What has been written so far.
-  package var bytes: [UInt8] { Array(UnsafeBufferPointer(start: base, count: count)) }
+  package var bytes: [UInt8] { Array(UnsafeBufferPointer(start: base, count: written)) }
 
   /// What has been written from that byte on.
   package func bytes(from start: Int) -> [UInt8] {
-    Array(UnsafeBufferPointer(start: base + start, count: count - start))
+    Array(UnsafeBufferPointer(start: base + start, count: written - start))
   }
 
   /// How many bytes have been written so far.
-  package private(set) var count = 0
+  package var count: Int { written }
+  @usableFromInline var written = 0
 
   /// What has been written so far, without a copy.
   package func withBytes<Value>(_ body: (UnsafeBufferPointer<UInt8>) -> Value) -> Value {
-    body(UnsafeBufferPointer(start: base, count: count))
+    body(UnsafeBufferPointer(start: base, count: written))
   }
 
   /// Begins anew and keeps the room.
   package mutating func removeAll() {
-    count = 0
+    written = 0
     needsComma = false
   }
 
@@ -61,10 +63,12 @@ package struct JSONWriter: ~Copyable {
   }
 
   /// A member's name that is known to need no escape; its value must follow.
+  @inlinable
+  @inline(__always)
   package mutating func member(_ name: StaticString) {
     let length = name.utf8CodeUnitCount
     reserve(length + 4)
-    var place = base + count
+    var place = base + written
     if needsComma {
       place.pointee = UInt8(ascii: ",")
       place += 1
@@ -73,7 +77,7 @@ package struct JSONWriter: ~Copyable {
     (place + 1).update(from: name.utf8Start, count: length)
     place[length + 1] = UInt8(ascii: "\"")
     place[length + 2] = UInt8(ascii: ":")
-    count = place + length + 3 - base
+    written = place + length + 3 - base
     needsComma = false
   }
 
@@ -101,7 +105,7 @@ package struct JSONWriter: ~Copyable {
     let digitsMax = 20  // with the sign
     reserve(digitsMax)
     var rest = value.magnitude
-    var first = base + count + digitsMax
+    var first = base + written + digitsMax
     let end = first
     while rest > 9 {
       // Two at a time: it is the divisions that cost.
@@ -119,8 +123,8 @@ package struct JSONWriter: ~Copyable {
       first -= 1
       first[0] = UInt8(ascii: "-")
     }
-    (base + count).update(from: first, count: end - first)
-    count += end - first
+    (base + written).update(from: first, count: end - first)
+    written += end - first
     needsComma = true
   }
 
@@ -169,19 +173,19 @@ package struct JSONWriter: ~Copyable {
   private mutating func quote(_ text: UnsafeRawBufferPointer) {
     let wordAndQuotes = 10  // whole words are copied
     reserve(text.count + wordAndQuotes)
-    base[count] = UInt8(ascii: "\"")
-    count += 1
+    base[written] = UInt8(ascii: "\"")
+    written += 1
     var start = 0
     while true {
-      let end = ByteScan.copyPlainText(text, from: start, to: base + count)
-      count &+= end &- start
+      let end = ByteScan.copyPlainText(text, from: start, to: base + written)
+      written &+= end &- start
       if end == text.count { break }
       escape(text[end])
       start = end + 1
       reserve(text.count - start + wordAndQuotes)
     }
-    base[count] = UInt8(ascii: "\"")
-    count += 1
+    base[written] = UInt8(ascii: "\"")
+    written += 1
   }
 
   @inline(__always)
@@ -225,28 +229,30 @@ package struct JSONWriter: ~Copyable {
   @inline(__always)
   private mutating func append(_ byte: UInt8) {
     reserve(1)
-    base[count] = byte
-    count += 1
+    base[written] = byte
+    written += 1
   }
 
   @inline(__always)
   private mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) {
     guard let start = bytes.baseAddress else { return }
     reserve(bytes.count)
-    (base + count).update(from: start, count: bytes.count)
-    count += bytes.count
+    (base + written).update(from: start, count: bytes.count)
+    written += bytes.count
   }
 
+  @inlinable
   @inline(__always)
-  private mutating func reserve(_ extra: Int) {
-    if extra > capacity - count { grow(by: extra) }
+  mutating func reserve(_ extra: Int) {
+    if extra > capacity - written { grow(by: extra) }
   }
 
+  @usableFromInline
   @inline(never)
-  private mutating func grow(by extra: Int) {
-    capacity = max(capacity * 2, count + extra)
+  mutating func grow(by extra: Int) {
+    capacity = max(capacity * 2, written + extra)
     let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
-    larger.update(from: base, count: count)
+    larger.update(from: base, count: written)
     base.deallocate()
     base = larger
   }

@@ -65,6 +65,38 @@ import Testing
     #expect(calls == 1)
     loop.stop()
   }
+
+  @Test("an event about a closed descriptor is not another's that has its number")
+  func numberUsedAgain() async {
+    let loop = running()
+    let heirCalls: Int? = await withCheckedContinuation { continuation in
+      loop.execute {
+        let pairs = [SocketPair(), SocketPair()]
+        let heir = Counter()
+        var numberIsSame = false
+        // Whoever is called first closes the other, about which the same wait has an event.
+        let closers = pairs.map { _ in
+          Closer { closed in
+            let pair = SocketPair()
+            numberIsSame = pair.near == closed || pair.far == closed
+            let descriptor = pair.near == closed ? pair.near : pair.far
+            heir.watch = loop.watch(descriptor, for: .readable, handler: heir)
+          }
+        }
+        for (pair, closer) in zip(pairs, closers) {
+          closer.watch = loop.watch(pair.near, for: .readable, handler: closer)
+          _ = write(pair.far, "a", 1)
+        }
+        closers[0].other = closers[1]
+        closers[1].other = closers[0]
+        loop.schedule(after: .milliseconds(5)) {
+          continuation.resume(returning: numberIsSame ? heir.calls : nil)
+        }
+      }
+    }
+    #expect(heirCalls == 0)
+    loop.stop()
+  }
 }
 
 /// Two connected, non-blocking sockets. They stay open until the process ends.
@@ -104,6 +136,7 @@ private final class Reader: DescriptorHandler {
 }
 
 private final class Counter: DescriptorHandler {
+  var watch: DescriptorWatch?
   var calls = 0
 
   func descriptorReady(_ readiness: Readiness) { calls += 1 }
@@ -119,5 +152,23 @@ private final class Rival: DescriptorHandler {
     calls += 1
     watch?.cancel()
     other?.watch?.cancel()
+  }
+}
+
+/// The first to be called closes the other's descriptor, and its own watch ends.
+private final class Closer: DescriptorHandler {
+  var watch: DescriptorWatch?
+  weak var other: Closer?
+  private let closed: (Int32) -> Void
+
+  init(closed: @escaping (Int32) -> Void) {
+    self.closed = closed
+  }
+
+  func descriptorReady(_ readiness: Readiness) {
+    watch?.cancel()
+    guard let theirs = other?.watch.take() else { return }
+    theirs.close()
+    closed(theirs.descriptor)
   }
 }

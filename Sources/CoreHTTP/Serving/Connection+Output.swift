@@ -108,9 +108,7 @@ extension Connection {
     guard phase != .closed else { return }
     phase = .closed
     abandonStream()
-    watch?.cancel()
-    watch = nil
-    Glibc.close(descriptor)
+    if let watch = watch.take() { watch.close() } else { Glibc.close(descriptor) }
     task?.cancel()
     waiter?.resume(returning: nil)
     waiter = nil

@@ -77,11 +77,15 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     parser = server.parser(for: peer)
   }
 
-  /// Under load its first request is here already, and many a connection ends with the answer to it: that
-  /// one never takes a place in the epoll set.
-  func open() {
-    receive()
+  /// Begins to wait for the first request, or takes it.
+  ///
+  /// - Parameter isHereLikely: when the request is here already, as under load it is, and the connection
+  ///   ends with the answer to it, it never takes a place in the epoll set.
+  /// - Returns: whether something was read.
+  func open(isHereLikely: Bool) -> Bool {
+    if isHereLikely { receive() }
     updateInterest()
+    return phase != .head || parser.isInsideRequest || !pending.isEmpty
   }
 
   func enter(_ phase: Phase) {

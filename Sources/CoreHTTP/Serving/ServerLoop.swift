@@ -20,6 +20,8 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   /// So many connections may have taken memory that is worth giving back.
   private static let crowdMin = 50
 
+  /// After one that was read from in vain, so many new connections are not, and wait for their event.
+  private static let newcomersToWait = 15
   /// Parsers kept for connections to come: under load one closes as another opens.
   private static let sparesMax = 64
 
@@ -44,6 +46,7 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
 
   private let census: ConnectionCensus
   @exclusivity(unchecked) private var connections: [Connection] = []  // see Connection.parser
+  private var newcomersToWait = 0
   @exclusivity(unchecked) private var spares: [RequestParser] = []
   /// The most connections since memory was given back.
   private var crowd = 0
@@ -123,7 +126,12 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
     let connection = Connection(
       descriptor, peer: address.peer, server: self, place: connections.count)
     connections.append(connection)
-    connection.open()
+    if newcomersToWait > 0 {
+      newcomersToWait -= 1
+      _ = connection.open(isHereLikely: false)
+    } else if !connection.open(isHereLikely: true) {
+      newcomersToWait = Self.newcomersToWait
+    }
   }
 
   /// A parser whose memory is there already, if one is.
