@@ -57,23 +57,27 @@ package final class Balancer: Sendable {
     /// - Parameters:
     ///   - attemptTimeout: a failed attempt counts as at least as slow as this.
     ///   - isLongPoll: the peer took its time on request, which tells nothing of its speed.
+    /// - Returns: whether the endpoint was ejected while the attempt was on its way, by others; for
+    ///   `ServerAdvice.isOfEjectedEndpoint`.
+    @discardableResult
     package consuming func finish(
       _ outcome: Outcome, attemptTimeout: Duration?, isLongPoll: Bool = false
-    ) {
+    ) -> Bool {
       isFinished = true
-      balancer.finish(
+      return balancer.finish(
         choice, outcome, began: began,
         attemptTimeout: (attemptTimeout ?? .seconds(2)).nanosecondsSaturated,
         isLongPoll: isLongPoll)
     }
   }
 
+  @discardableResult
   private func finish(
     _ choice: EndpointTable.Choice, _ outcome: Outcome, began: Int64, attemptTimeout: Int64,
     isLongPoll: Bool = false
-  ) {
+  ) -> Bool {
     let now = clock.now.nanoseconds
-    table.withLock {
+    return table.withLock {
       $0.finish(
         choice, outcome, duration: isLongPoll ? nil : now - began,
         attemptTimeout: attemptTimeout, at: now)
@@ -82,6 +86,9 @@ package final class Balancer: Sendable {
 
   /// What happened since the last call, the newest 256; for logs and counters.
   package func takeEvents() -> [BalancerEvent] { table.withLock { $0.takeEvents() } }
+
+  /// How often endpoints were ejected, by the reason.
+  package var ejections: [BalancerEvent.EjectionReason: Int] { table.withLock { $0.ejections } }
 
   /// Ejections are ignored because too few endpoints are healthy.
   package var isPanicking: Bool { table.withLock { $0.isPanicking } }

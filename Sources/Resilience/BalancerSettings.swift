@@ -8,8 +8,8 @@ package struct BalancerSettings: CheckableSettings {
   package var slowStart: Duration = .seconds(10)
   /// Failures in a row that eject.
   package var failuresMax = 5
-  /// Refused connections in a row that eject: nobody listens there.
-  package var refusalsMax = 2
+  /// Connections in a row that were refused, or broke before the answer, that eject: the process is gone.
+  package var connectionLossesMax = 2
   /// The first ejection's time; the n-th lasts n times as long, and each clean period of this length
   /// forgives one.
   package var ejectionBase: Duration = .seconds(10)
@@ -31,7 +31,7 @@ package struct BalancerSettings: CheckableSettings {
       + SettingFault.unless("latencyAssumed", latencyAssumed, in: times)
       + SettingFault.unless("slowStart", slowStart, in: times)
       + SettingFault.unless("failuresMax", failuresMax, in: 1...1_000)
-      + SettingFault.unless("refusalsMax", refusalsMax, in: 1...1_000)
+      + SettingFault.unless("connectionLossesMax", connectionLossesMax, in: 1...1_000)
       + SettingFault.unless("ejectionBase", ejectionBase, in: times)
       + SettingFault.unless("ejectionMax", ejectionMax, in: times)
       + SettingFault.unless("ejectionJitter", ejectionJitter, in: 0...100)

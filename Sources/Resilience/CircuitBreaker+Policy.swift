@@ -29,6 +29,7 @@ extension CircuitBreaker: Policy {
     case .failure(let failureClass, let advice):
       let isFailure =
         switch failureClass.verdict {
+        case _ where failureClass.isOfConnection && advice.isOfEjectedEndpoint: false
         case .failure: true
         case .ignored: false
         case .failureWhenSlow: permit.isSlow(at: clock.coarseNow)

@@ -45,13 +45,14 @@ package struct CircuitBreakerSettings: CheckableSettings {
   package var leaseMin: Duration
 
   /// What services use (resilience-and-discovery.md section 3): trips within seconds at low traffic
-  /// too, and is back under 15 s after the upstream is.
+  /// too. It is back 15 s after the upstream at the latest: a wait, probes that all hang for 2 s, and
+  /// one more wait are 14 s. For that the wait does not grow (decisions/circuits-back-in-15-s.md).
   package static let http = CircuitBreakerSettings(
     window: .time(bucketWidth: .seconds(1), buckets: 10), minimumCalls: 20,
     failureRateThreshold: 50, consecutiveFailuresMax: 5,
     slowCall: .overShareOfAttemptTimeout(percent: 80, otherwise: .milliseconds(1600)),
-    slowCallRateThreshold: 80, openWait: .seconds(5), openWaitMultiplier: 2,
-    openWaitMax: .seconds(10), openWaitJitter: 20, includesEndOfOpenWait: false,
+    slowCallRateThreshold: 80, openWait: .seconds(5), openWaitMultiplier: 1,
+    openWaitMax: .seconds(5), openWaitJitter: 20, includesEndOfOpenWait: false,
     halfOpenPermits: 3, halfOpenWaitMax: .seconds(10), decidesEarly: true, leaseMin: .seconds(10))
 
   /// `CircuitBreakerConfig.ofDefaults()` of resilience4j 2.

@@ -8,11 +8,15 @@ struct EndpointTable: Sendable {
     /// Stays the endpoint's while calls are in flight.
     let place: Int
     let isProbe: Bool
+    /// It was ejected already, and chosen in spite of that.
+    let wasEjected: Bool
   }
 
   /// All but the key: numbers only, so that looking at one for a choice copies no string.
   struct Endpoint: Sendable {
-    var weight: Double
+    var weight: Int
+    /// The weight over the largest of those that may be chosen.
+    var share = 1.0
     var latency: PeakEWMA
     var inFlight = 0
     var record = OutlierRecord()
@@ -23,6 +27,11 @@ struct EndpointTable: Sendable {
   }
 
   static let eventsMax = 256
+  /// Of two drawn by weight the second is taken when its score is this much lower. Otherwise the lighter
+  /// one, whose latency has had more time to decay, would win all draws of both.
+  private static let clearlyBetter = 0.9
+  /// Consul's own limit.
+  static let weightMax = 65_535
 
   let rules: OutlierRules
   let random: RandomSource
@@ -37,10 +46,13 @@ struct EndpointTable: Sendable {
   private var places: [EndpointKey: Int] = [:]
   /// Places to choose among; made anew when a standing changes or an ejection ends.
   private var selectable: [Int] = []
+  /// For each of `selectable` the sum of the weights up to it; empty when all weigh the same.
+  private var weightsUpTo: [Int] = []
   /// Places whose ejection has ended and that no call tries yet.
   private var awaitingProbe: [Int] = []
   private var nextReview = Int64.max
   private(set) var isPanicking = false
+  private(set) var ejections: [BalancerEvent.EjectionReason: Int] = [:]
   private var events: [BalancerEvent] = []
 
   init(_ config: BalancerConfig, random: RandomSource) {
@@ -76,7 +88,7 @@ struct EndpointTable: Sendable {
           weight: 0, latency: PeakEWMA(initial: median, at: now),
           // The first ones have nobody who could carry what they are spared.
           rampFrom: isFirst ? .min : now)
-      endpoint.weight = Double(max(0, weight))
+      endpoint.weight = min(max(0, weight), Self.weightMax)
       endpoint.removed = nil
       endpoints[place] = endpoint
     }
@@ -128,7 +140,16 @@ struct EndpointTable: Sendable {
       let others = selectable.filter { !isAmong(tried, $0) }
       return choose(among: others.isEmpty ? selectable : others, at: now)
     }
-    return choose(among: selectable, at: now)
+    guard let heaviest = weightsUpTo.last else { return choose(among: selectable, at: now) }
+    let (one, other) = (drawn(below: heaviest), drawn(below: heaviest))
+    let isBetter = score(other, at: now) < score(one, at: now) * Self.clearlyBetter
+    return take(isBetter ? other : one, isProbe: false, at: now)
+  }
+
+  /// A place, as often as its weight says: equally fast endpoints get what they weigh, slower ones less.
+  private func drawn(below sum: Int) -> Int {
+    let mark = Int(random.number(upTo: Int64(sum - 1)))
+    return selectable[weightsUpTo.firstIndex { mark < $0 } ?? 0]
   }
 
   /// Whether a call that has tried these would find another.
@@ -157,10 +178,8 @@ struct EndpointTable: Sendable {
   /// Lower is better.
   private func score(_ place: Int, at now: Int64) -> Double {
     guard let endpoint = endpoints[place] else { return .infinity }
-    let load = Double(endpoint.inFlight + 1)
-    // Of weightless endpoints alone, all weigh the same.
-    let weight = endpoint.weight > 0 ? endpoint.weight : 1
-    return endpoint.latency.value(tau: tau, at: now) * load / (weight * ramp(endpoint, at: now))
+    let load = Double(endpoint.inFlight) / endpoint.share + 1
+    return endpoint.latency.value(tau: tau, at: now) * load / ramp(endpoint, at: now)
   }
 
   /// From a tenth to all of its share.
@@ -171,11 +190,12 @@ struct EndpointTable: Sendable {
 
   private mutating func take(_ place: Int, isProbe: Bool, at now: Int64) -> Choice {
     endpoints[place]?.inFlight += 1
+    let wasEjected = endpoints[place]?.record.isEjected ?? false
     if isProbe {
       endpoints[place]?.record.isProbed = true
       review(at: now)
     }
-    return Choice(key: keys[place], place: place, isProbe: isProbe)
+    return Choice(key: keys[place], place: place, isProbe: isProbe, wasEjected: wasEjected)
   }
 
   private func isAmong(_ tried: [EndpointKey], _ place: Int) -> Bool {
@@ -188,15 +208,19 @@ struct EndpointTable: Sendable {
   ///   - duration: nanoseconds the attempt took; nil when that tells nothing.
   ///   - attemptTimeout: nanoseconds; a failed attempt counts as at least as slow, or an endpoint
   ///     that fails at once would attract everything.
+  /// - Returns: whether the endpoint was ejected since the choice, by the failures of others.
+  @discardableResult
   mutating func finish(
     _ choice: Choice, _ outcome: Outcome, duration: Int64?, attemptTimeout: Int64, at now: Int64
-  ) {
+  ) -> Bool {
+    let isEjectedSince = !choice.wasEjected && endpoints[choice.place]?.record.isEjected == true
     endpoints[choice.place]?.inFlight -= 1
     if choice.isProbe { endpoints[choice.place]?.record.isProbed = false }
     if let duration, let latency = outcome.latency(duration, attemptTimeout: attemptTimeout) {
       endpoints[choice.place]?.latency.observe(latency, tau: tau, at: now)
     }
     judge(choice, outcome, at: now)
+    return isEjectedSince
   }
 
   private mutating func judge(_ choice: Choice, _ outcome: Outcome, at now: Int64) {
@@ -226,6 +250,7 @@ struct EndpointTable: Sendable {
       endpoints[choice.place]?.removed == nil,
       let time = endpoints[choice.place]?.record.eject(rules, random, at: now)
     else { return }
+    ejections[reason, default: 0] += 1
     note(.endpointEjected(choice.key, reason, for: .nanoseconds(time)))
     review(at: now)
   }
@@ -269,8 +294,21 @@ struct EndpointTable: Sendable {
         nextReview = min(nextReview, end)
       }
     }
+    weigh()
+  }
+
+  /// Leaves out the weightless, unless there are no others, which then all weigh the same.
+  private mutating func weigh() {
     let weighty = selectable.filter { (endpoints[$0]?.weight ?? 0) > 0 }
     if !weighty.isEmpty { selectable = weighty }
+    let weights = selectable.map { weighty.isEmpty ? 1 : endpoints[$0]?.weight ?? 1 }
+    let heaviest = weights.max() ?? 1
+    for (place, weight) in zip(selectable, weights) {
+      endpoints[place]?.share = Double(weight) / Double(heaviest)
+    }
+    weightsUpTo = []
+    guard weights.contains(where: { $0 != heaviest }) else { return }
+    for weight in weights { weightsUpTo.append((weightsUpTo.last ?? 0) + weight) }
   }
 
   // MARK: - Events
@@ -290,7 +328,7 @@ struct EndpointTable: Sendable {
   func readings(at now: Int64) -> [Balancer.Reading] {
     listed.map { place, endpoint in
       Balancer.Reading(
-        endpoint: keys[place], weight: Int(endpoint.weight), inFlight: endpoint.inFlight,
+        endpoint: keys[place], weight: endpoint.weight, inFlight: endpoint.inFlight,
         latency: .nanoseconds(Int64(endpoint.latency.value(tau: tau, at: now))),
         isEjected: endpoint.record.isEjected, timesEjected: endpoint.record.timesEjected)
     }

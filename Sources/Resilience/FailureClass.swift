@@ -19,7 +19,7 @@ package enum FailureClass: String, Sendable, CaseIterable {
   case throttled
   /// 500.
   case serverError
-  /// 501, 505.
+  /// 501, 505, or an answer that is larger than we take.
   case unsupported
   /// A certificate or a scheme that must not be trusted: ours to repair, logged at error.
   case untrusted
@@ -46,6 +46,9 @@ package enum FailureClass: String, Sendable, CaseIterable {
 
   /// Whether it tells of one instance's connection rather than of what the upstream does.
   var isOfConnection: Bool { isNotSent || self == .maybeProcessed }
+
+  /// Whether an instance that ended would cause it: nobody listens, or the connection broke under a request.
+  var isConnectionLoss: Bool { self == .connectionRefused || self == .maybeProcessed }
 
   /// Whether the upstream certainly did not see the request.
   package var isNotSent: Bool { self == .connectionRefused || self == .requestNotSent }

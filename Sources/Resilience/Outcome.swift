@@ -41,15 +41,19 @@ package struct ServerAdvice: Equatable, Sendable {
   package var pushback: Pushback?
   /// Another endpoint than the one that failed is selectable, so waiting is pointless.
   package var hasOtherEndpoint: Bool
+  /// The endpoint was ejected while the attempt was on its way: that its connection broke is no news.
+  package var isOfEjectedEndpoint: Bool
 
   @usableFromInline package static let none = ServerAdvice()
 
   package init(
-    retryAfter: Duration? = nil, pushback: Pushback? = nil, hasOtherEndpoint: Bool = false
+    retryAfter: Duration? = nil, pushback: Pushback? = nil, hasOtherEndpoint: Bool = false,
+    isOfEjectedEndpoint: Bool = false
   ) {
     self.retryAfter = retryAfter
     self.pushback = pushback
     self.hasOtherEndpoint = hasOtherEndpoint
+    self.isOfEjectedEndpoint = isOfEjectedEndpoint
   }
 
   /// The upstream asked for the same request again.

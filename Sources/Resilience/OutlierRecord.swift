@@ -12,7 +12,7 @@ struct OutlierRecord: Sendable {
   var isProbed = false
   private(set) var timesEjected = 0
   private var failuresInARow = 0
-  private var refusalsInARow = 0
+  private var lossesInARow = 0
   /// Since when nothing was held against it.
   private var cleanSince: Int64 = 0
 
@@ -27,7 +27,7 @@ struct OutlierRecord: Sendable {
   mutating func succeed(_ rules: OutlierRules, at now: Int64) {
     forgive(rules, at: now)
     failuresInARow = 0
-    refusalsInARow = 0
+    lossesInARow = 0
   }
 
   /// - Parameter isProbe: the call was let through to try an ejected endpoint.
@@ -38,9 +38,9 @@ struct OutlierRecord: Sendable {
     forgive(rules, at: now)
     cleanSince = now
     failuresInARow += 1
-    refusalsInARow = failure == .connectionRefused ? refusalsInARow + 1 : 0
+    lossesInARow = failure.isConnectionLoss ? lossesInARow + 1 : 0
     if isEjected { return isProbe ? .probeFailed : nil }
-    if refusalsInARow >= rules.refusalsMax { return .refusals }
+    if lossesInARow >= rules.connectionLossesMax { return .connectionLosses }
     if failuresInARow >= rules.failuresMax { return .failures }
     return nil
   }
@@ -52,7 +52,7 @@ struct OutlierRecord: Sendable {
     let jittered = time.saturatingAdd(random.number(upTo: time / 100 * rules.ejectionJitter))
     standing = .ejected(until: now.saturatingAdd(jittered))
     failuresInARow = 0
-    refusalsInARow = 0
+    lossesInARow = 0
     return jittered
   }
 
@@ -74,7 +74,7 @@ struct OutlierRecord: Sendable {
 /// The settings of ejection as nanoseconds and counts.
 struct OutlierRules: Sendable {
   let failuresMax: Int
-  let refusalsMax: Int
+  let connectionLossesMax: Int
   let ejectionBase: Int64
   let ejectionMax: Int64
   let ejectionJitter: Int64
@@ -83,7 +83,7 @@ struct OutlierRules: Sendable {
 
   init(_ config: BalancerConfig) {
     failuresMax = config.failuresMax
-    refusalsMax = config.refusalsMax
+    connectionLossesMax = config.connectionLossesMax
     ejectionBase = config.ejectionBase.nanosecondsSaturated
     ejectionMax = config.ejectionMax.nanosecondsSaturated
     ejectionJitter = Int64(config.ejectionJitter)

@@ -33,6 +33,9 @@ struct PeakEWMA: Sendable {
   }
 
   private func decay(tau: Double, at now: Int64) -> Double {
-    exp(-Double(max(0, now - updated)) / tau)
+    let age = Double(max(0, now - updated)) / tau
+    // Of an endpoint in use the age is some milliseconds of ten seconds: the series is exact to 10^-9 there,
+    // and takes a tenth of the time.
+    return age < 0.01 ? 1 - age * (1 - age * (0.5 - age / 6)) : exp(-age)
   }
 }

@@ -66,6 +66,10 @@ struct RetryCounts: Sendable {
   private var callsIn = Array(repeating: 0, count: callBuckets)
   private var retriesIn = Array(repeating: 0, count: retryBuckets)
   private var newest: Int64?
+  /// Until then nothing is too old, and no division is needed to know it.
+  private var newestEnd = Int64.min
+  /// Of the newest bucket among those of calls.
+  private var callPlace = 0
   private(set) var calls = 0
   private(set) var retries = 0
 
@@ -74,8 +78,8 @@ struct RetryCounts: Sendable {
   }
 
   mutating func addCall(at now: Int64) {
-    let bucket = moveOn(to: now)
-    callsIn[place(bucket, Self.callBuckets)] += 1
+    moveOn(to: now)
+    callsIn[callPlace] += 1
     calls += 1
   }
 
@@ -94,25 +98,30 @@ struct RetryCounts: Sendable {
     retries -= 1
   }
 
-  /// - Returns: the newest bucket's number.
-  @discardableResult
-  mutating func moveOn(to now: Int64) -> Int64 {
-    let current = now.floorDivided(by: bucketWidth)
+  @inline(__always)
+  mutating func moveOn(to now: Int64) {
+    if now >= newestEnd { begin(now.floorDivided(by: bucketWidth)) }
+  }
+
+  /// - Parameter current: a bucket's number.
+  @inline(never)
+  private mutating func begin(_ current: Int64) {
+    newestEnd = (current + 1).saturatingMultiply(bucketWidth)
+    callPlace = place(current, Self.callBuckets)
     guard let newest else {
       self.newest = current
-      return current
+      return
     }
-    guard current > newest else { return newest }
+    guard current > newest else { return }
     for step in 1...min(current - newest, Int64(Self.retryBuckets)) {
       let retryPlace = place(newest + step, Self.retryBuckets)
       retries -= retriesIn[retryPlace]
       retriesIn[retryPlace] = 0
-      let callPlace = place(newest + step, Self.callBuckets)
-      calls -= callsIn[callPlace]
-      callsIn[callPlace] = 0
+      let emptied = place(newest + step, Self.callBuckets)
+      calls -= callsIn[emptied]
+      callsIn[emptied] = 0
     }
     self.newest = current
-    return current
   }
 
   private func place(_ bucket: Int64, _ buckets: Int) -> Int {

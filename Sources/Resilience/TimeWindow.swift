@@ -7,6 +7,8 @@ struct TimeWindow: Sendable {
   private var buckets: [WindowCounts]
   /// The newest bucket's number since the clock's start, and its place in the ring.
   private var newest: Int64?
+  /// Until then nothing is too old, and no division is needed to know it.
+  private var newestEnd = Int64.min
   private var position = 0
   private(set) var counts = WindowCounts()
 
@@ -24,8 +26,15 @@ struct TimeWindow: Sendable {
 
   /// Forgets what is too old at `now`. An instant before the newest bucket, read by another thread a
   /// moment ago, is filed there.
+  @inline(__always)
   mutating func moveOn(to now: Int64) {
-    let current = now.floorDivided(by: bucketWidth)
+    if now >= newestEnd { begin(now.floorDivided(by: bucketWidth)) }
+  }
+
+  /// - Parameter current: a bucket's number.
+  @inline(never)
+  private mutating func begin(_ current: Int64) {
+    newestEnd = (current + 1).saturatingMultiply(bucketWidth)
     guard let newest else {
       self.newest = current
       return
@@ -43,6 +52,7 @@ struct TimeWindow: Sendable {
     for index in buckets.indices { buckets[index] = WindowCounts() }
     counts = WindowCounts()
     newest = nil
+    newestEnd = .min
   }
 }
 

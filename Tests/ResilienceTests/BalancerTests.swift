@@ -138,6 +138,40 @@ struct BalancerTests {
     #expect(try shares(balancer, calls: 5) { _ in .milliseconds(1) } == [Self.key(0): 5])
   }
 
+  @Test(
+    "equally fast endpoints get what they weigh", arguments: [[1, 2], [1, 2, 5], [10, 10, 1, 3]])
+  func shareByWeight(weights: [Int]) throws {
+    let balancer = try balancer(0)
+    balancer.update(weights.enumerated().map { (Self.key($0), $1) })
+    let calls = 6_000
+    let shares = try shares(balancer, calls: calls) { _ in .milliseconds(5) }
+    for (number, weight) in weights.enumerated() {
+      let part = Double(weight) / Double(weights.reduce(0, +))
+      let sigma = (Double(calls) * part * (1 - part)).squareRoot()
+      #expect(abs(Double(shares[Self.key(number), default: 0]) - Double(calls) * part) < 3 * sigma)
+    }
+    // Under load the calls in flight are as the weights, too.
+    var held: [Held] = []
+    for _ in 0..<1_000 { held.append(try #require(hold(balancer))) }
+    for (number, weight) in weights.enumerated() {
+      let part = Double(weight) / Double(weights.reduce(0, +))
+      let inFlight = held.count { $0.endpoint == Self.key(number) }
+      #expect(abs(Double(inFlight) - 1_000 * part) < 40)
+    }
+  }
+
+  @Test("a weight that changes shifts the shares from the next call on")
+  func changedWeight() throws {
+    let balancer = try balancer(2)
+    balancer.update([(Self.key(0), 9), (Self.key(1), 1)])
+    #expect(balancer.readings.map(\.weight) == [9, 1])
+    let heavy = try shares(balancer, calls: 1_000) { _ in .milliseconds(5) }
+    #expect((840...960).contains(heavy[Self.key(0), default: 0]))
+    balancer.update(Self.list(2))
+    let equal = try shares(balancer, calls: 1_000) { _ in .milliseconds(5) }
+    #expect((440...560).contains(equal[Self.key(0), default: 0]))
+  }
+
   @Test("a new endpoint is not flooded, and has its share after the slow start")
   func slowStart() throws {
     let balancer = try balancer(2)
@@ -183,15 +217,50 @@ struct BalancerTests {
     #expect(try shares(balancer, calls: 100) { _ in .milliseconds(1) }[Self.key(1)] == nil)
   }
 
-  @Test("two refused connections in a row eject")
-  func refusals() throws {
+  @Test(
+    "two connections in a row that are lost eject, refused or broken",
+    arguments: [
+      (FailureClass.connectionRefused, FailureClass.connectionRefused),
+      (.connectionRefused, .maybeProcessed), (.maybeProcessed, .maybeProcessed),
+    ])
+  func lostConnections(first: FailureClass, second: FailureClass) throws {
     let balancer = try balancer(3)
-    call(balancer, Self.key(0), of: 3, .failure(.connectionRefused))
-    call(balancer, Self.key(0), of: 3, .failure(.maybeProcessed))
-    call(balancer, Self.key(0), of: 3, .failure(.connectionRefused))
+    // What the instance answers, and what takes it too long, is no lost connection.
+    for between: Outcome in [
+      .success, .failure(.unavailable), .failure(.attemptTimedOut), .failure(.serverError),
+    ] {
+      for outcome in [.failure(first), between, .failure(second), .success] {
+        call(balancer, Self.key(0), of: 3, outcome)
+      }
+    }
     #expect(ejected(balancer) == [])
-    call(balancer, Self.key(0), of: 3, .failure(.connectionRefused))
+    call(balancer, Self.key(0), of: 3, .failure(first))
+    call(balancer, Self.key(0), of: 3, .failure(second))
     #expect(ejected(balancer) == [Self.key(0)])
+    #expect(balancer.ejections == [.connectionLosses: 1])
+  }
+
+  @Test(
+    "of an instance that ends the two first losses eject it; those that follow are known as no news"
+  )
+  func lostTogether() throws {
+    let balancer = try balancer(3)
+    var held: [Held] = []
+    for _ in 0..<60 { held.append(try #require(hold(balancer))) }
+    let lost = held.filter { $0.endpoint == Self.key(0) }
+    #expect(lost.count > 10)
+    let wereKnown = lost.map {
+      $0.selection.take()?.finish(.failure(.maybeProcessed), attemptTimeout: .seconds(2)) ?? false
+    }
+    #expect(wereKnown == lost.indices.map { $0 >= 2 })
+    #expect(balancer.ejections == [.connectionLosses: 1])
+    // Once its ejection is over, one call tries: its failure is news.
+    clock.advance(by: .seconds(12))
+    let probe = try #require(hold(balancer))
+    #expect(probe.endpoint == Self.key(0))
+    #expect(
+      probe.selection.take()?.finish(.failure(.connectionRefused), attemptTimeout: nil) == false)
+    #expect(balancer.ejections == [.connectionLosses: 1, .probeFailed: 1])
   }
 
   @Test("own refusals, cancellations and answers about the request eject nobody")

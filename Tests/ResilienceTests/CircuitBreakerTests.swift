@@ -174,7 +174,11 @@ struct CircuitBreakerTests {
 
   @Test("the wait doubles with each reopening up to its cap, and closing resets it")
   func waits() throws {
-    let breaker = try opened()
+    let breaker = try opened {
+      $0.openWaitJitter = 0
+      $0.openWaitMultiplier = 2
+      $0.openWaitMax = .seconds(10)
+    }
     for seconds in [5, 10, 10] {
       #expect(breaker.snapshot.openUntil == clock.now + .seconds(seconds))
       #expect(breaker.snapshot.openedAt == clock.now)
@@ -198,10 +202,43 @@ struct CircuitBreakerTests {
     #expect((.seconds(4) ... .seconds(6)).contains(wait))
   }
 
+  @Test(
+    "15 s after an upstream has healed its circuit is closed, though all first probes hang",
+    arguments: 1...50)
+  func recovery(seed: Int) throws {
+    let breaker = CircuitBreaker(
+      name: "payment", clock: clock, random: RandomSource(seed: UInt64(seed)))
+    let start = clock.now
+    try fail(breaker, 5)
+    // It fails for long, and heals right after a trial has found it failing: the worst moment.
+    while clock.now - start < .seconds(60) {
+      clock.advance(by: try #require(breaker.snapshot.openUntil) - clock.now)
+      try fail(breaker, 2)
+    }
+    let healed = clock.now
+    clock.advance(by: try #require(breaker.snapshot.openUntil) - clock.now)
+    let attemptTimeout = Duration.seconds(2)
+    var first = Optional(try breaker.tryAcquirePermit(attemptTimeout: attemptTimeout))
+    var second = Optional(try breaker.tryAcquirePermit(attemptTimeout: attemptTimeout))
+    var third = Optional(try breaker.tryAcquirePermit(attemptTimeout: attemptTimeout))
+    clock.advance(by: attemptTimeout)
+    first.take()?.fail(Failure())
+    second.take()?.fail(Failure())
+    third.take()?.fail(Failure())
+    #expect(breaker.state == .open)
+    clock.advance(by: try #require(breaker.snapshot.openUntil) - clock.now)
+    try succeed(breaker, 2)
+    #expect(breaker.state == .closed)
+    #expect(clock.now - healed <= .seconds(14))
+  }
+
   @Test("a 503 with Retry-After lengthens the next wait, within its cap")
   func retryAfter() throws {
     for (asked, wait) in [(1, 5), (7, 7), (600, 10)] {
-      let breaker = try breaker()
+      let breaker = try breaker {
+        $0.openWaitJitter = 0
+        $0.openWaitMax = .seconds(10)
+      }
       try fail(breaker, 4)
       try breaker.tryAcquirePermit().fail(Failure(), unavailableFor: .seconds(asked))
       #expect(breaker.snapshot.openUntil == clock.now + .seconds(wait))
@@ -280,8 +317,8 @@ struct CircuitBreakerTests {
     try succeed(breaker)
     clock.advance(by: .seconds(12))
     #expect(breaker.state == .open)
-    // Reopened two seconds ago, for ten.
-    #expect(breaker.snapshot.openUntil == clock.now + .seconds(8))
+    // Reopened two seconds ago, for five.
+    #expect(breaker.snapshot.openUntil == clock.now + .seconds(3))
     // After an idle hour the first call is a trial again.
     clock.advance(by: .seconds(3_600))
     try succeed(breaker, 2)

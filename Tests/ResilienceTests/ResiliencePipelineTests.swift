@@ -35,6 +35,25 @@ struct ResiliencePipelineTests {
     #expect(operation.contexts[0].deadline == Deadline(start + .seconds(5)))
   }
 
+  @Test(
+    "a connection that broke under an instance already ejected is not held against the upstream")
+  func ejectedInstance() throws {
+    let breaker = CircuitBreaker(
+      name: "payment", config: .http, clock: clock, random: RandomSource(seed: 1))
+    func call(_ outcome: Outcome) {
+      let operation = ScriptedOperation(outcome, clock: clock)
+      let context = context()
+      _ = try? clock.run { try await breaker.execute(context) { try await operation.run($0) } }
+    }
+    let known = ServerAdvice(hasOtherEndpoint: true, isOfEjectedEndpoint: true)
+    for _ in 0..<100 { call(.failure(.maybeProcessed, advice: known)) }
+    #expect(breaker.state == .closed)
+    #expect(breaker.snapshot.totals.ignored == 100)
+    // An answer is the upstream's own, whatever became of the instance since.
+    for _ in 0..<5 { call(.failure(.serverError, advice: known)) }
+    #expect(breaker.state == .open)
+  }
+
   @Test("one instance of several that is gone opens no circuit; all of them, or the only one, do")
   func goneInstance() throws {
     let breaker = CircuitBreaker(

@@ -44,12 +44,12 @@ struct PolicyLogTests {
   @Test("an ejection names the instance, the reason and the time")
   func ejection() {
     let endpoint = EndpointKey(id: "payment-service-h-1", host: "h", port: 1)
-    log.tell(.endpointEjected(endpoint, .refusals, for: .seconds(10)))
+    log.tell(.endpointEjected(endpoint, .connectionLosses, for: .seconds(10)))
     log.tell(.endpointsChanged(added: [endpoint], removed: []))
     #expect(
       lines.all.withLock { $0 } == [
         "an instance is left alone for=10.0 seconds instance=payment-service-h-1"
-          + " peer=payment-service reason=refusals"
+          + " peer=payment-service reason=connection_losses"
       ])
   }
 }

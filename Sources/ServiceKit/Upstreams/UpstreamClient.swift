@@ -46,14 +46,16 @@ final class UpstreamClient: Upstream {
       deadline: Deadline(after: options.totalTimeout, from: now),
       attemptTimeout: options.attemptTimeout)
     var tried: [EndpointKey] = []
+    var isOfEjected = false
     do {
       return try await (options.isLongPoll ? pollPipeline : pipeline).execute(
         context,
         classify: { [balancer] result in
-          Self.outcome(of: result, hasOther: balancer.hasOther(than: tried))
+          Self.outcome(
+            of: result, hasOther: balancer.hasOther(than: tried), isOfEjected: isOfEjected)
         }
       ) { context in
-        try await self.attempt(request, context, options, &tried)
+        try await self.attempt(request, context, options, &tried, &isOfEjected)
       }
     } catch {
       throw try failure(for: error)
@@ -62,7 +64,7 @@ final class UpstreamClient: Upstream {
 
   private nonisolated(nonsending) func attempt(
     _ request: HTTPRequest, _ context: CallContext, _ options: CallOptions,
-    _ tried: inout [EndpointKey]
+    _ tried: inout [EndpointKey], _ isOfEjected: inout Bool
   ) async throws -> HTTPResponse {
     try await endpoints.waitForFirst(atMost: context.attemptTimeout ?? .seconds(1))
     guard let selection = balancer.select(avoiding: tried) else { throw NoEndpoints(name: name) }
@@ -74,8 +76,9 @@ final class UpstreamClient: Upstream {
     } catch {
       result = .failure(error)
     }
+    isOfEjected = false
     if !Task.isCancelled {
-      selection.finish(
+      isOfEjected = selection.finish(
         Self.outcome(of: result, hasOther: false), attemptTimeout: context.attemptTimeout,
         isLongPoll: options.isLongPoll)
     }
@@ -132,11 +135,14 @@ final class UpstreamClient: Upstream {
   // MARK: What an answer means
 
   private static func outcome(
-    of result: Result<HTTPResponse, any Error>, hasOther: Bool
+    of result: Result<HTTPResponse, any Error>, hasOther: Bool, isOfEjected: Bool = false
   ) -> Outcome {
     switch result {
     case .success(let response): outcome(of: response, hasOther: hasOther)
-    case .failure(let error as HTTPClientError): outcome(of: error, hasOther: hasOther)
+    case .failure(let error as HTTPClientError):
+      outcome(
+        of: error,
+        ServerAdvice(hasOtherEndpoint: hasOther, isOfEjectedEndpoint: isOfEjected))
     case .failure(let error): Outcome.of(error)
     }
   }
@@ -160,14 +166,14 @@ final class UpstreamClient: Upstream {
     }
   }
 
-  private static func outcome(of error: HTTPClientError, hasOther: Bool) -> Outcome {
-    let advice = ServerAdvice(hasOtherEndpoint: hasOther)
-    return switch error {
+  private static func outcome(of error: HTTPClientError, _ advice: ServerAdvice) -> Outcome {
+    switch error {
     case .notSent(.tooManyTransfers): .ignored
     case .notSent(.connectionRefused): .failure(.connectionRefused, advice: advice)
     case .notSent, .timedOut(sent: false): .failure(.requestNotSent, advice: advice)
     case .timedOut(sent: true): .failure(.attemptTimedOut, advice: advice)
-    case .maybeProcessed, .answerTooLarge: .failure(.maybeProcessed, advice: advice)
+    case .maybeProcessed: .failure(.maybeProcessed, advice: advice)
+    case .answerTooLarge: .failure(.unsupported)
     case .untrusted: .failure(.untrusted)
     case .badRequest: .ignored
     }
