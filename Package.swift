@@ -150,7 +150,7 @@ let package = Package(
       "ServiceKitTests",
       [
         "ServiceKit", "SharedKernel", "EventLoops", "Resilience", "HTTPMessages", "CoreHTTP",
-        "HTTPClient", "JSONSyntax", "Postgres", "CZlib", "TestSupport",
+        "HTTPClient", "Consul", "JSONSyntax", "Postgres", "CZlib", "TestSupport",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
       ]),

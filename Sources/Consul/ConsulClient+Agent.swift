@@ -14,6 +14,8 @@ package struct AgentService: Sendable, Equatable {
   package let port: UInt16
   package let tags: [String]
   package let meta: [String: String]
+  /// `Weights.Passing`; 1 for an agent that does not say.
+  package let weight: Int
 }
 
 extension ConsulClient {
@@ -114,10 +116,13 @@ private struct ServiceBody: Decodable {
   let port: Int?
   let tags: [String]?
   let meta: [String: String]?
+  let weights: WeightsBody?
+
+  struct WeightsBody: Decodable { let passing: Int? }
 
   var agentService: AgentService {
     AgentService(
       id: id, name: service, host: address ?? "", port: UInt16(exactly: port ?? 0) ?? 0,
-      tags: tags ?? [], meta: meta ?? [:])
+      tags: tags ?? [], meta: meta ?? [:], weight: weights?.passing ?? 1)
   }
 }

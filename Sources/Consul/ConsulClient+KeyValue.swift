@@ -44,7 +44,7 @@ extension ConsulClient {
     _ = try await send(.delete, ["kv"] + Self.parts(of: key))
   }
 
-  private static func parts(of key: String) -> [String] {
+  static func parts(of key: String) -> [String] {
     key.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
   }
 }

@@ -93,6 +93,11 @@ package struct ConsulClient: Sendable {
     }
   }
 
+  /// A value of the store, as its JSON has it; nil for what is no base 64.
+  static func text(base64: String) -> String? {
+    Data(base64Encoded: base64).map { String(decoding: $0, as: UTF8.self) }
+  }
+
   /// A duration in Go's syntax.
   static func text(_ duration: Duration) -> String {
     let (seconds, attoseconds) = duration.components

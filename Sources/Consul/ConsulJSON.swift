@@ -22,7 +22,7 @@ enum ConsulJSON {
 
   private static func gos(_ key: String) -> String {
     switch key {
-    case "id", "http": key.uppercased()
+    case "id", "http", "ttl": key.uppercased()
     default: key.prefix(1).uppercased() + key.dropFirst()
     }
   }

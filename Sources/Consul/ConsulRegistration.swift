@@ -30,6 +30,8 @@ package final class ConsulRegistration: Sendable {
   private let client: ConsulClient
   private let report: @Sendable (RegistrationEvent) -> Void
   private let isHeld = Mutex(false)
+  /// Why this instance shall be left out of discovery; nil while it serves.
+  private let maintenance = Mutex<String?>(nil)
 
   /// After registering, until the instance must be visible to itself.
   private static let visibleWithin: Duration = .seconds(5)
@@ -117,6 +119,7 @@ package final class ConsulRegistration: Sendable {
     let registration = registration
     let boot = boot
     let client = client
+    let maintenanceReason = maintenance.withLock { $0 }
     // A task of its own, so that cancellation does not cut it short: a request given up on could
     // still be carried out, after the deregistration that follows. Its time is bounded.
     try await Task {
@@ -130,6 +133,10 @@ package final class ConsulRegistration: Sendable {
         }
       }
       try await client.register(registration, boot: boot)
+      // An agent that forgot this instance has forgotten its maintenance too.
+      if let maintenanceReason {
+        try await client.setMaintenance(registration.id, isOn: true, reason: maintenanceReason)
+      }
     }.value
     isHeld.withLock { $0 = true }
     report(.registered(reason))
@@ -146,6 +153,20 @@ package final class ConsulRegistration: Sendable {
     let seen = try await client.health(of: registration.name, onlyPassing: false)
     if !seen.endpoints.contains(where: { $0.id == registration.id }) { report(.invisible) }
   }
+
+  // MARK: Maintenance
+
+  /// Takes this instance out of `?passing` lists while it goes on serving, or puts it back. It stays so
+  /// when the agent forgets and is told again.
+  ///
+  /// - Parameter reason: nil ends it.
+  /// - Throws: `ConsulError`, with nothing changed unless the agent did it without telling.
+  package func setMaintenance(_ reason: String?) async throws {
+    try await client.setMaintenance(registration.id, isOn: reason != nil, reason: reason)
+    maintenance.withLock { $0 = reason }
+  }
+
+  package var maintenanceReason: String? { maintenance.withLock { $0 } }
 
   // MARK: Leaving
 

@@ -27,7 +27,7 @@ enum RegistrationVerdict: Equatable {
     let isOurs =
       found.meta["boot"] == boot && found.name == registration.name
       && found.host == registration.host && found.port == registration.port
-      && Set(found.tags) == Set(registration.tags)
+      && Set(found.tags) == Set(registration.tags) && found.weight == registration.weight
       && registration.meta.allSatisfy { found.meta[$0.key] == $0.value }
       && checkIDs.contains(registration.checkID)
     self = isOurs ? .intact : .drifted

@@ -8,6 +8,9 @@ package struct ServiceRegistration: Sendable, Equatable {
   /// Ours alone: Consul's own metadata is left as it is. `boot` is added by the registration.
   package var meta: [String: String] = [:]
   package var check = HealthCheck()
+  /// This instance's share of the traffic, relative to its peers', 1 through 65,535; Consul's
+  /// `Weights.Passing`.
+  package var weight = 1
 
   package init(name: String, host: String, port: UInt16) {
     self.name = name
@@ -48,12 +51,19 @@ struct RegistrationBody: Encodable {
     let deregisterCriticalServiceAfter: String
   }
 
+  /// `warning` is Consul's own standard: we never ask for instances that warn.
+  struct Weights: Encodable {
+    let passing: Int
+    let warning = 1
+  }
+
   let id: String
   let name: String
   let address: String
   let port: Int
   let tags: [String]
   let meta: [String: String]
+  let weights: Weights
   let checks: [Check]
 
   init(_ registration: ServiceRegistration, boot: String) {
@@ -63,6 +73,7 @@ struct RegistrationBody: Encodable {
     port = Int(registration.port)
     tags = registration.tags
     meta = registration.meta.merging(["boot": boot]) { _, boot in boot }
+    weights = Weights(passing: registration.weight)
     let check = registration.check
     let host = registration.host.contains(":") ? "[\(registration.host)]" : registration.host
     checks = [

@@ -13,6 +13,15 @@ package enum WatchEvent: Sendable {
   case held
 }
 
+/// What a watch has met since its beginning; for metrics.
+package struct WatchCounts: Sendable, Equatable {
+  /// Lists that differed from the one before.
+  package internal(set) var updates = 0
+  /// By `ConsulError.category`.
+  package internal(set) var errors: [String: Int] = [:]
+  package internal(set) var indexResets = 0
+}
+
 /// Keeps the list of one service's healthy instances by long polls. One for each upstream in a
 /// process, shared by all callers: an agent serves a bounded number of connections.
 package final class ServiceWatch: Sendable {
@@ -22,6 +31,7 @@ package final class ServiceWatch: Sendable {
 
   private struct State {
     var snapshot: EndpointSnapshot
+    var counts = WatchCounts()
     var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
     var ticket = 0
   }
@@ -42,6 +52,8 @@ package final class ServiceWatch: Sendable {
   /// The list as it is known now. Never waits.
   package var current: EndpointSnapshot { state.withLock(\.snapshot) }
 
+  package var counts: WatchCounts { state.withLock(\.counts) }
+
   // MARK: The loop
 
   /// Watches until its task is cancelled, which it obeys at once. One loop at a time.
@@ -55,8 +67,10 @@ package final class ServiceWatch: Sendable {
       switch event {
       case .found(let finding, let index): take(finding, index: index)
       case .held: report(.held)
+      case .indexWentBack: state.withLock { $0.counts.indexResets += 1 }
       case .failed(let error, let isNews):
         markHeld()
+        state.withLock { $0.counts.errors[error.category, default: 0] += 1 }
         if isNews { report(.degraded(reason: error)) }
       case .recovered: report(.recovered)
       }
@@ -66,6 +80,7 @@ package final class ServiceWatch: Sendable {
   private func take(_ finding: WatchState<[Endpoint]>.Finding, index: UInt64) {
     switch finding {
     case .changed(let endpoints):
+      state.withLock { $0.counts.updates += 1 }
       publish { snapshot in
         snapshot.endpoints = endpoints
         snapshot.index = index

@@ -14,6 +14,8 @@ struct WatchLoop<Value: Watched>: Sendable {
     /// One more try failed. News at first, then once a minute.
     case failed(ConsulError, isNews: Bool)
     case recovered
+    /// Consul's index went back: its servers have lost their state.
+    case indexWentBack
   }
 
   private static var warnEvery: Duration { .seconds(60) }
@@ -40,7 +42,9 @@ struct WatchLoop<Value: Watched>: Sendable {
           if warnedAt != nil { tell(.recovered) }
           warnedAt = nil
           backoff.reset()
+          let resets = watch.indexResets
           let finding = watch.received(answer.value, index: answer.index, at: .now)
+          if watch.indexResets > resets { tell(.indexWentBack) }
           if finding == .held, !isHolding { tell(.held) }
           isHolding = finding == .held
           tell(.found(finding, index: answer.index))

@@ -44,6 +44,8 @@ package struct Settings: Sendable {
   package let discovery: Discovery
   /// STATIC_PEERS, by service name; one name may have several.
   package let staticPeers: [String: [Peer]]
+  /// SERVICE_WEIGHT: this instance's share of the traffic, relative to its peers'.
+  package let serviceWeight: Int
   /// CONSUL_HTTP_ADDR and its kin, for `ConsulConfiguration`.
   package let consulEnvironment: [String: String]
 
@@ -99,6 +101,7 @@ package struct Settings: Sendable {
     staticPeers =
       reader.parsed(
         "STATIC_PEERS", expected: "name=host:port, separated by commas", parse: peers(of:)) ?? [:]
+    serviceWeight = reader.integer("SERVICE_WEIGHT", default: 1, in: 1...65_535)
     consulEnvironment = variables.filter { $0.key.hasPrefix("CONSUL_") && !$0.value.isEmpty }
 
     logLevel = reader.choice("LOG_LEVEL", default: .info)

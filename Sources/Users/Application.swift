@@ -49,7 +49,7 @@ package struct UserApplication: ShopService {
     let keys = keys
     return [
       Worker("signing-key") { _ = try await keys.current() },
-      Worker("login-attempt-purge") {
+      context.singleton("login-attempt-purge") {
         while true {
           try await attempts.purge()
           try await Task.sleep(for: .seconds(3600))

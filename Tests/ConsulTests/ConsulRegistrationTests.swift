@@ -167,6 +167,47 @@ struct ConsulRegistrationTests {
     await registration.deregister()
   }
 
+  @Test(
+    "an instance in maintenance stays out of the list when the agent has forgotten it and is told again"
+  )
+  func maintenanceOutlivesAgent() async throws {
+    let consul = try await PrivateConsul.start()
+    let client = try client(of: consul)
+    let instance = try readyInstance()
+    defer { instance.close() }
+    let told = Told<RegistrationEvent>()
+    let registration = ConsulRegistration(
+      ServiceRegistration(name: "maintained", host: "127.0.0.1", port: instance.port),
+      client: client, report: told.report)
+    let running = Task { await registration.run() }
+    await told.wait { $0 == .registered(.initial) }
+    try await registration.setMaintenance("a new disk")
+    #expect(try await client.health(of: "maintained").endpoints.isEmpty)
+    try await consul.stop()
+    try await consul.startAgain()
+    await told.wait { $0 == .registered(.lost) }
+    #expect(try await client.health(of: "maintained").endpoints.isEmpty)
+    #expect(try await client.health(of: "maintained", onlyPassing: false).endpoints.count == 1)
+    try await registration.setMaintenance(nil)
+    #expect(try await client.health(of: "maintained").endpoints.count == 1)
+    running.cancel()
+    await running.value
+    try await consul.stop()
+  }
+
+  @Test("an instance's weight reaches whoever looks it up")
+  func weight() async throws {
+    let client = try client(of: try await sharedConsul())
+    let instance = try readyInstance()
+    defer { instance.close() }
+    var wanted = ServiceRegistration(name: "weighs", host: "127.0.0.1", port: instance.port)
+    wanted.weight = 7
+    try await client.register(wanted, boot: "b")
+    #expect(try await client.health(of: "weighs").endpoints.map(\.weight) == [7])
+    #expect(try await client.agentService(wanted.id)?.service.weight == 7)
+    try await client.deregister(wanted.id)
+  }
+
   @Test("maintenance takes an instance out of the list and puts it back")
   func maintenance() async throws {
     let client = try client(of: try await sharedConsul())

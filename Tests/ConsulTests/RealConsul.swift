@@ -10,7 +10,8 @@ func client(of consul: PrivateConsul) throws -> ConsulClient {
     try ConsulConfiguration(environment: ["CONSUL_HTTP_ADDR": consul.address]), http: carrier)
 }
 
-private let carrier = CurlClient(group: EventLoopGroup(count: 1))
+/// Carries the requests of all clients.
+let carrier = CurlClient(group: EventLoopGroup(count: 1))
 
 /// The agent of the tests that neither stop it nor share a service's name.
 func sharedConsul() async throws -> PrivateConsul { try await shared.value }

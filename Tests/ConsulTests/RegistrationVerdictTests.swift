@@ -13,9 +13,10 @@ struct RegistrationVerdictTests {
 
   func held(
     port: UInt16 = 1, tags: [String] = ["b", "a"],
-    meta: [String: String] = ["version": "1", "boot": "me", "consul-version": "x"]
+    meta: [String: String] = ["version": "1", "boot": "me", "consul-version": "x"], weight: Int = 1
   ) -> AgentService {
-    AgentService(id: "s-h-1", name: "s", host: "h", port: port, tags: tags, meta: meta)
+    AgentService(
+      id: "s-h-1", name: "s", host: "h", port: port, tags: tags, meta: meta, weight: weight)
   }
 
   func verdict(_ found: AgentService?, checks: Set<String> = ["s-h-1:http", "other"])
@@ -34,9 +35,10 @@ struct RegistrationVerdictTests {
     #expect(verdict(nil) == .lost)
   }
 
-  @Test("another port, tag, value or a missing check is drift")
+  @Test("another port, tag, value, weight or a missing check is drift")
   func drifted() {
     #expect(verdict(held(port: 2)) == .drifted)
+    #expect(verdict(held(weight: 2)) == .drifted)
     #expect(verdict(held(tags: ["a"])) == .drifted)
     #expect(verdict(held(meta: ["version": "2", "boot": "me"])) == .drifted)
     #expect(verdict(held(meta: ["version": "1"])) == .drifted)

@@ -37,6 +37,13 @@ package struct ServiceContext: Sendable {
     peers.upstream(name)
   }
 
+  /// Work that one instance of this service does at a time; see `Peers.singleton`.
+  package func singleton(
+    _ name: String, _ body: @escaping @Sendable () async throws -> Void
+  ) -> Worker {
+    peers.singleton(name, body)
+  }
+
   /// A consumer of `source`'s feed; see `FeedConsumer`.
   package func consumer(
     of source: String, types: [String], _ apply: @escaping FeedConsumer.Apply

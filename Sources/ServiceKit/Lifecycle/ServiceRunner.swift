@@ -52,7 +52,7 @@ struct ServiceRunner<Service: ShopService> {
       parts.context.peers.workers + parts.service.workers + [
         Worker("sequencer") { try await parts.sequencer.run() },
         Worker("feed-bell") { await parts.sequencer.bell.listen() },
-        Worker("key-purge") { try await purgeKeys(parts.context.database) },
+        parts.context.singleton("key-purge") { try await purgeKeys(parts.context.database) },
         parts.stored.worker,
       ] + (parts.userKeys.map { [$0] } ?? [])
       + (parts.context.peers.watch(key: runTimeLevel.key, runTimeLevel.take).map { [$0] } ?? [])

@@ -105,6 +105,11 @@ struct StandardRoutes {
       }
     }
     routes.get("/admin/discovery", access: .admin) { _ in try .json(peers.discovery()) }
+    routes.put("/admin/maintenance", access: .admin) { call in
+      let order: MaintenanceOrder = try call.json()
+      try await peers.setMaintenance(try order.checkedReason())
+      return try .json(order)
+    }
     routes.get("/admin/invariants", access: .admin) { _ in
       var reports: [InvariantReport] = []
       for invariant in invariants {

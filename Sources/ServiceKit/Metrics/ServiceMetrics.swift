@@ -56,7 +56,8 @@ enum ServiceMetrics {
           ].map { ([("name", retry.name), ("kind", $0.0)], Double($0.1)) }
         })
       retries(peers.registry.retries, into: &text)
-      endpoints(peers.discovery(), isRegistered: peers.isRegistered, into: &text)
+      endpoints(peers.discovery(), peers.observed, into: &text)
+      discovery(peers, into: &text)
     }
     return metrics
   }
@@ -76,7 +77,7 @@ enum ServiceMetrics {
   }
 
   private static func endpoints(
-    _ peers: [PeerEndpoints.View], isRegistered: Bool?, into text: inout PrometheusText
+    _ peers: [PeerEndpoints.View], _ observed: [Peers.Observed], into text: inout PrometheusText
   ) {
     text.gauge(
       "lb_endpoints", help: "Known instances of a peer.",
@@ -87,8 +88,52 @@ enum ServiceMetrics {
         }
       })
     text.gauge(
+      "lb_panic", help: "1 while ejections are ignored because too few instances are healthy.",
+      observed.map { ([("name", $0.peer)], $0.isPanicking ? 1 : 0) })
+    text.counter(
+      "outlier_ejections_total", help: "Instances that were put aside, by the reason.",
+      observed.flatMap { peer in
+        BalancerEvent.EjectionReason.allCases.map {
+          ([("name", peer.peer), ("reason", $0.rawValue)], Double(peer.ejections[$0, default: 0]))
+        }
+      })
+  }
+
+  private static func discovery(_ peers: Peers, into text: inout PrometheusText) {
+    let observed = peers.observed
+    text.gauge(
+      "consul_watch_age_seconds",
+      help: "Since Consul last confirmed a peer's list: up to a minute while nothing changes.",
+      observed.compactMap { peer in
+        peer.watchAge.map { ([("name", peer.peer)], $0 / .seconds(1)) }
+      })
+    text.counter(
+      "consul_watch_updates_total", help: "Lists of a peer's instances that differed.",
+      observed.compactMap { peer in peer.watch.map { ([("name", peer.peer)], Double($0.updates)) } }
+    )
+    text.counter(
+      "consul_watch_errors_total", help: "Polls of a watch that failed.",
+      observed.flatMap { peer in
+        (peer.watch?.errors ?? [:]).sorted { $0.key < $1.key }.map {
+          ([("name", peer.peer), ("class", $0.key)], Double($0.value))
+        }
+      })
+    text.counter(
+      "consul_index_resets_total", help: "How often Consul's index went back.",
+      observed.compactMap { peer in
+        peer.watch.map { ([("name", peer.peer)], Double($0.indexResets)) }
+      })
+    text.gauge(
+      "consul_leader", help: "1 while this instance does the work that one does for all.",
+      peers.singletons.sorted { $0.key < $1.key }.map { ([("work", $0.key)], $0.value ? 1 : 0) })
+    text.gauge(
       "consul_registered", help: "1 while Consul holds this instance.",
-      isRegistered.map { [([], $0 ? 1 : 0)] } ?? [])
+      peers.isRegistered.map { [([], $0 ? 1 : 0)] } ?? [])
+    text.counter(
+      "consul_registrations_total", help: "Registrations of this instance, by the reason.",
+      peers.registrationCounts.sorted { $0.key.rawValue < $1.key.rawValue }.map {
+        ([("reason", $0.key.rawValue)], Double($0.value))
+      })
   }
 
   /// Names are of the program's text, so they are as many as it has.

@@ -1,6 +1,5 @@
-import EventLoops
+import Consul
 import Resilience
-import SharedKernel
 import Synchronization
 
 /// Where one peer's instances are, as last heard, and which of them is next.
@@ -22,10 +21,9 @@ package final class PeerEndpoints: Sendable {
   let balancer: Balancer
 
   private struct State {
-    var endpoints: [EndpointKey] = []
     var source: Source?
     var index: UInt64 = 0
-    var heardAt: Timestamp?
+    var heardAt: ContinuousClock.Instant?
   }
   private let state = Mutex(State())
 
@@ -35,18 +33,19 @@ package final class PeerEndpoints: Sendable {
     if !fixed.isEmpty {
       publish(
         fixed.map {
-          EndpointKey(id: "\(name)-\($0.host)-\($0.port)", host: $0.host, port: $0.port)
+          Endpoint(id: "\(name)-\($0.host)-\($0.port)", host: $0.host, port: $0.port)
         },
         source: .fixed, index: 0)
     }
   }
 
   /// Takes a list from discovery.
-  func publish(_ endpoints: [EndpointKey], source: Source, index: UInt64) {
-    state.withLock {
-      $0 = State(endpoints: endpoints, source: source, index: index, heardAt: .now())
-    }
-    balancer.update(endpoints.map { (key: $0, weight: 1) })
+  func publish(_ endpoints: [Endpoint], source: Source, index: UInt64) {
+    state.withLock { $0 = State(source: source, index: index, heardAt: .now) }
+    balancer.update(
+      endpoints.map {
+        (key: EndpointKey(id: $0.id, host: $0.host, port: $0.port), weight: $0.weight)
+      })
   }
 
   /// Consul stopped answering: what is known stays in use.
@@ -74,6 +73,7 @@ package final class PeerEndpoints: Sendable {
     package struct Instance: Encodable, Sendable {
       package let id: String
       package let address: String
+      package let weight: Int
       package let isEjected: Bool
       package let inFlight: Int
       package let latencyMs: Double
@@ -81,18 +81,22 @@ package final class PeerEndpoints: Sendable {
     package let service: String
     package let source: Source?
     package let consulIndex: UInt64
+    /// Since the list was last confirmed; nil before there is one.
     package let ageMs: Int64?
     package let instances: [Instance]
   }
 
-  var view: View {
+  /// - Parameter age: since Consul last confirmed the list, if it ever did.
+  func view(age: Duration?) -> View {
     let state = state.withLock { $0 }
     return View(
       service: name, source: state.source, consulIndex: state.index,
-      ageMs: state.heardAt.map { (Timestamp.now().microseconds - $0.microseconds) / 1000 },
+      ageMs: (age ?? state.heardAt.map { ContinuousClock.now - $0 }).map {
+        Int64($0 / .milliseconds(1))
+      },
       instances: balancer.readings.map {
         View.Instance(
-          id: $0.endpoint.id, address: "\($0.endpoint)", isEjected: $0.isEjected,
+          id: $0.endpoint.id, address: "\($0.endpoint)", weight: $0.weight, isEjected: $0.isEjected,
           inFlight: $0.inFlight, latencyMs: $0.latency / .milliseconds(1))
       })
   }

@@ -1,5 +1,6 @@
 import Consul
 package import EventLoops
+import Glibc
 package import HTTPClient
 package import Logging
 package import Resilience
@@ -20,10 +21,15 @@ package final class Peers: Sendable {
   private let pollRegistry = ResilienceRegistry()
   private let clients = Mutex<[String: Known]>([:])
   private let registration = Mutex<ConsulRegistration?>(nil)
+  private let registrations = Mutex<[RegistrationEvent.Reason: Int]>([:])
+  /// Singleton work of this service by its name, and whether this instance does it now.
+  private let leading = Mutex<[String: Bool]>([:])
 
   private struct Known {
     let client: UpstreamClient
     let endpoints: PeerEndpoints
+    /// Nil without Consul.
+    let watch: ServiceWatch?
   }
 
   package init(
@@ -53,7 +59,12 @@ package final class Peers: Sendable {
       let made = UpstreamClient(
         name: name, client: client, signer: signer, endpoints: endpoints, registry: registry,
         pollRegistry: pollRegistry, faults: faults)
-      known[name] = Known(client: made, endpoints: endpoints)
+      let watch = consul.map { consul in
+        ServiceWatch(service: name, client: consul) { [logger] event in
+          Self.take(event, into: endpoints, logger)
+        }
+      }
+      known[name] = Known(client: made, endpoints: endpoints, watch: watch)
       return made
     }
   }
@@ -61,7 +72,9 @@ package final class Peers: Sendable {
   /// For each peer known by now: a watch of Consul, and what tells the log of its policies.
   package var workers: [Worker] {
     let known = clients.withLock { Array($0.values) }
-    return watches(of: known.map(\.endpoints)) + known.map(\.client).flatMap(tellers)
+    return known.compactMap(\.watch).map { watch in
+      Worker("watch-\(watch.service)") { await watch.run() }
+    } + known.map(\.client).flatMap(tellers)
   }
 
   private func tellers(of client: UpstreamClient) -> [Worker] {
@@ -71,16 +84,6 @@ package final class Peers: Sendable {
       log.worker(of: client.pollPipeline.circuitBreaker, target: "\(client.name):feed"),
       log.worker(of: client.balancer),
     ]
-  }
-
-  private func watches(of endpoints: [PeerEndpoints]) -> [Worker] {
-    guard let consul else { return [] }
-    return endpoints.map { endpoints in
-      let watch = ServiceWatch(service: endpoints.name, client: consul) { [logger] event in
-        Self.take(event, into: endpoints, logger)
-      }
-      return Worker("watch-\(endpoints.name)") { await watch.run() }
-    }
   }
 
   /// Follows a key of Consul's store while it runs; nil without Consul.
@@ -102,15 +105,46 @@ package final class Peers: Sendable {
     return Worker("watch-\(key)") { await watch.run() }
   }
 
+  /// Work that one instance of this service does at a time, chosen by Consul; without Consul every instance
+  /// does it. So it is for what may be done twice but need not be, such as deleting what is old.
+  ///
+  /// - Parameter body: is cancelled when another instance is to do it, and must end within two seconds then.
+  package func singleton(
+    _ name: String, _ body: @escaping @Sendable () async throws -> Void
+  ) -> Worker {
+    guard let consul else { return Worker(name, body) }
+    let election = LeaderElection(
+      key: "\(identity.name)/leader/\(name)",
+      candidate: "\(settings.advertisedHost ?? ownAddress())/\(getpid())", client: consul
+    ) { [self] event in
+      take(event, of: name)
+    }
+    leading.withLock { $0[name] = false }
+    return Worker(name) { try await election.run { _ in try await body() } }
+  }
+
+  private func take(_ event: ElectionEvent, of work: String) {
+    switch event {
+    case .elected(let term):
+      leading.withLock { $0[work] = true }
+      logger.info("does the work of all", metadata: ["work": "\(work)", "term": "\(term.number)"])
+    case .steppedDown:
+      leading.withLock { $0[work] = false }
+      logger.info("no more does the work of all", metadata: ["work": "\(work)"])
+    case .failed(let error):
+      logger.warning(
+        "Consul chooses nobody for work of all",
+        metadata: ["work": "\(work)", "error": "\(error)"])
+    }
+  }
+
   private static func take(
     _ event: WatchEvent, into endpoints: PeerEndpoints, _ logger: Logger
   ) {
     let peer: Logger.Metadata = ["peer": "\(endpoints.name)"]
     switch event {
     case .endpoints(let list, let index):
-      endpoints.publish(
-        list.map { EndpointKey(id: $0.id, host: $0.host, port: $0.port) }, source: .consul,
-        index: index)
+      endpoints.publish(list, source: .consul, index: index)
       logger.info(
         "a peer's instances changed",
         metadata: peer.merging(["instances": "\(list.map(\.id))"]) { $1 })
@@ -138,7 +172,11 @@ package final class Peers: Sendable {
       let host = settings.advertisedHost ?? ownAddress()
       var service = ServiceRegistration(name: identity.name, host: host, port: port)
       service.meta = ["version": Build.version, "protocol": "http", "instance": instance]
-      let registration = ConsulRegistration(service, client: consul) { [logger] event in
+      service.weight = settings.serviceWeight
+      let registration = ConsulRegistration(service, client: consul) { [self] event in
+        if case .registered(let reason) = event {
+          registrations.withLock { $0[reason, default: 0] += 1 }
+        }
         Self.log(event, logger)
       }
       self.registration.withLock { $0 = registration }
@@ -204,6 +242,55 @@ package final class Peers: Sendable {
 
   /// Each peer known by now, with its instances.
   package func discovery() -> [PeerEndpoints.View] {
-    clients.withLock { $0.values.map(\.endpoints) }.map(\.view).sorted { $0.service < $1.service }
+    clients.withLock { Array($0.values) }.map { $0.endpoints.view(age: $0.watch?.current.age()) }
+      .sorted { $0.service < $1.service }
   }
+
+  /// Takes this instance out of discovery while it goes on serving, or puts it back.
+  ///
+  /// - Parameter reason: nil ends it.
+  /// - Throws: `UpstreamFailure` when there is no Consul, or it does not do it.
+  func setMaintenance(_ reason: String?) async throws {
+    func failure(_ cause: String) -> UpstreamFailure {
+      UpstreamFailure(target: "consul", reason: .unavailable, cause: cause, retryAfter: .seconds(1))
+    }
+    guard let registration = registration.withLock({ $0 }) else {
+      throw failure("this instance is not registered anywhere")
+    }
+    do {
+      try await registration.setMaintenance(reason)
+    } catch let error as ConsulError {
+      throw failure("\(error)")
+    }
+    logger.notice(
+      reason == nil ? "back in discovery" : "taken out of discovery",
+      metadata: reason.map { ["reason": "\($0)"] } ?? [:])
+  }
+
+  // MARK: For metrics
+
+  /// The watch of each peer known by now, and the balancer that its lists go to.
+  struct Observed: Sendable {
+    let peer: String
+    /// Since Consul last confirmed the list; nil before it did, and without Consul.
+    let watchAge: Duration?
+    /// Nil without Consul.
+    let watch: WatchCounts?
+    let ejections: [BalancerEvent.EjectionReason: Int]
+    let isPanicking: Bool
+  }
+
+  var observed: [Observed] {
+    clients.withLock { Array($0.values) }.map { known in
+      Observed(
+        peer: known.endpoints.name, watchAge: known.watch?.current.age(),
+        watch: known.watch?.counts, ejections: known.client.balancer.ejections,
+        isPanicking: known.client.balancer.isPanicking)
+    }.sorted { $0.peer < $1.peer }
+  }
+
+  /// Singleton work by its name, and whether this instance does it now; empty without Consul.
+  var singletons: [String: Bool] { leading.withLock { $0 } }
+
+  var registrationCounts: [RegistrationEvent.Reason: Int] { registrations.withLock { $0 } }
 }

@@ -1,0 +1,105 @@
+import Consul
+import EventLoops
+import HTTPClient
+import Logging
+import Resilience
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import ServiceKit
+
+@Suite("Peers, with a real agent", .timeLimit(.minutes(2)))
+struct PeersTests {
+  private let group = EventLoopGroup(count: 1)
+  private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+  private func peers(_ consul: PrivateConsul, name: String = "caller") throws -> Peers {
+    let settings = try Settings(
+      environment: [
+        "DATABASE_URL": "postgresql://nobody@127.0.0.1/none", "CONSUL_HTTP_ADDR": consul.address,
+      ], for: .inspect, portDefault: 0)
+    return try Peers(
+      identity: ServiceIdentity(name: name, short: name, schema: name, port: 0),
+      settings: settings, group: group, signer: nil, logger: logger)
+  }
+
+  private func running<Value: Sendable>(
+    _ workers: [Worker], _ body: () async throws -> Value
+  ) async throws -> Value {
+    try await withThrowingTaskGroup(of: Void.self) { tasks in
+      for worker in workers {
+        tasks.addTask { [loop = group.loops[0], logger] in
+          await worker.run(on: loop, logger: logger)
+        }
+      }
+      defer { tasks.cancelAll() }
+      return try await body()
+    }
+  }
+
+  @Test("an instance's weight in Consul is its share of the calls")
+  func weights() async throws {
+    let consul = try await PrivateConsul.start()
+    let client = ConsulClient(
+      try ConsulConfiguration(environment: ["CONSUL_HTTP_ADDR": consul.address]),
+      http: CurlClient(group: group))
+    let servers = try (0..<2).map { _ in
+      try ScriptedServer.answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    }
+    defer { servers.forEach { $0.close() } }
+    for (server, weight) in zip(servers, [4, 1]) {
+      var instance = ServiceRegistration(name: "weighed", host: "127.0.0.1", port: server.port)
+      instance.weight = weight
+      try await client.register(instance, boot: "b")
+    }
+    let peers = try peers(consul)
+    let upstream = peers.upstream("weighed")
+    try await running(peers.workers) {
+      while peers.discovery()[0].instances.count < 2 {
+        try await Task.sleep(for: .milliseconds(10))
+      }
+      let view = peers.discovery()[0]
+      #expect(
+        Set(view.instances.map { "\($0.address) \($0.weight)" })
+          == ["127.0.0.1:\(servers[0].port) 4", "127.0.0.1:\(servers[1].port) 1"])
+      #expect((view.ageMs ?? .max) < 10_000)
+      let metrics = try #require(peers.observed.first)
+      #expect((metrics.watch?.updates ?? 0) >= 1)
+      #expect(metrics.watchAge != nil)
+      // A connection for each call: what a server has accepted is what it was asked.
+      var options = CallOptions()
+      options.idempotency = .unsafe
+      for _ in 0..<300 { _ = try await upstream.call(.get, "/", options: options) }
+    }
+    let counts = servers.map(\.connectionCount)
+    // Four fifths; of the draws of both, a third, the faster one may get all or none.
+    #expect(counts[0] > 180)
+    #expect(counts[1] > 5)
+    try await consul.stop()
+  }
+
+  @Test("of two processes one does singleton work, and the other when the first leaves")
+  func singleton() async throws {
+    let consul = try await PrivateConsul.start()
+    let (first, second) = (try peers(consul), try peers(consul))
+    let (told, working) = AsyncStream<String>.makeStream()
+    func worker(of peers: Peers, _ name: String) -> Worker {
+      peers.singleton("sweep") {
+        working.yield(name)
+        try await Task.sleep(for: .seconds(3600))
+      }
+    }
+    var works = told.makeAsyncIterator()
+    try await running([worker(of: first, "first")]) {
+      #expect(await works.next() == "first")
+      #expect(first.singletons == ["sweep": true])
+    }
+    #expect(first.singletons == ["sweep": false])
+    try await running([worker(of: second, "second")]) {
+      #expect(await works.next() == "second")
+      #expect(second.singletons == ["sweep": true])
+    }
+    try await consul.stop()
+  }
+}
