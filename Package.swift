@@ -128,9 +128,10 @@ let package = Package(
       name: "resilience-drills",
       dependencies: [
         "ServiceKit", "CoreHTTP", "HTTPClient", "HTTPMessages", "EventLoops", "Postgres",
-        "TestSupport", .product(name: "Logging", package: "swift-log"),
+        "Resilience", "CWallClock", "TestSupport", .product(name: "Logging", package: "swift-log"),
       ],
       path: "Tests/resilience-drills", swiftSettings: strict),
+    .target(name: "CWallClock", path: "Tests/CWallClock", cSettings: strictC),
     .target(
       name: "TestSupport", dependencies: ["CPostgres", "Postgres"], path: "Tests/TestSupport",
       swiftSettings: strict),

@@ -72,6 +72,23 @@ struct Agent: Sendable {
       .put, port, "/v1/agent/service/deregister/\(Self.id(service, instance))")
   }
 
+  /// Who holds the lock of a key, and what is written there.
+  struct Lock: Decodable {
+    let session: String?
+    private let base64: String?
+
+    var value: String? {
+      base64.flatMap { Data(base64Encoded: $0) }.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    enum CodingKeys: String, CodingKey { case session = "Session", base64 = "Value" }
+  }
+
+  /// Nil for a key that is not there, and when the agent does not answer.
+  func lock(of key: String) async -> Lock? {
+    await loopback.get(port, "/v1/kv/\(key)", as: [Lock].self)?.first
+  }
+
   private static func id(_ service: String, _ port: Int) -> String {
     "\(service)-127.0.0.1-\(port)"
   }

@@ -1,6 +1,7 @@
 import EventLoops
 import HTTPMessages
 import Logging
+import Resilience
 import ServiceKit
 
 /// Calls peers as every service does: found in Consul, balanced, under the policies of `Preset.http`.
@@ -44,9 +45,13 @@ struct Caller: Sendable {
     peers.discovery().first { $0.service == name }?.instances ?? []
   }
 
-  /// Attempts at a peer that failed, as its circuit breaker has counted them.
-  func failedAttempts(of name: String) -> Int {
-    peers.namedBreakers.first { $0.target == name }?.breaker.snapshot.totals.failed ?? 0
+  /// The circuit breaker of calls to a peer.
+  func breaker(of name: String) throws -> CircuitBreaker {
+    _ = peers.upstream(name)
+    guard let found = peers.namedBreakers.first(where: { $0.target == name }) else {
+      throw Trouble("there is no circuit breaker for \(name)")
+    }
+    return found.breaker
   }
 
   /// What became of one call: nil for an answer below 500.

@@ -45,10 +45,28 @@ struct Ground: Sendable {
 
   func caller() throws -> Caller { try Caller(agent: agent.address, group: group) }
 
-  /// Peers registered under a name of their own.
+  /// Runs `body` while each of the callers makes its load, with its watch of `service`.
+  func all(
+    _ callers: ArraySlice<Caller>, _ loads: ArraySlice<Load>, watching service: String,
+    _ body: () async throws -> Void
+  ) async throws {
+    guard let caller = callers.first, let load = loads.first else { return try await body() }
+    try await caller.watching([service]) {
+      try await load.beside {
+        try await all(callers.dropFirst(), loads.dropFirst(), watching: service, body)
+      }
+    }
+  }
+
+  /// Peers, each a process of its own.
   func peers(_ count: Int, role: String = "peer") async throws -> [PeerProcess] {
     var peers: [PeerProcess] = []
     for _ in 0..<count { peers.append(try await PeerProcess(role, agent: agent)) }
     return peers
+  }
+
+  /// A peer in front of the instance at `port`; see `Thief`.
+  func thief(of port: Int) async throws -> PeerProcess {
+    try await PeerProcess("thief", agent: agent, further: ["--of", "\(port)"])
   }
 }

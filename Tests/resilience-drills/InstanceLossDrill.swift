@@ -1,4 +1,5 @@
 import EventLoops
+import Resilience
 
 /// One of three user services goes while callers ask all of them: told to (SIGTERM), or killed.
 struct InstanceLossDrill: Drill {
@@ -59,7 +60,7 @@ struct InstanceLossDrill: Drill {
     try await shop.stockUp(variant: Ground.variant, by: 50_000)
     var calls = 0
     var failures: [String] = []
-    var attempts: [Int] = []
+    var losses: [Loss] = []
     try await orders.beside {
       for round in 0..<ground.rounds {
         // A caller of its own for each round: an instance that was ejected before is on probation.
@@ -73,7 +74,7 @@ struct InstanceLossDrill: Drill {
             try shop.killNow(name)
             try await ground.loop.sleep(for: Self.aftermath)
           }
-          attempts.append(caller.failedAttempts(of: Self.service))
+          losses.append(Loss(try caller.breaker(of: Self.service).snapshot.totals))
         }
         calls += load.calls.count
         failures += load.failures
@@ -85,7 +86,8 @@ struct InstanceLossDrill: Drill {
         }
       }
     }
-    let most = attempts.max() ?? 0
+    let most = losses.map(\.beforeEjection).max() ?? 0
+    let underWay = losses.map(\.underWay).sorted()
     return [
       finding(
         "calls that failed, \(ground.rounds) kill -9 at \(Self.perSecond)/s",
@@ -93,11 +95,28 @@ struct InstanceLossDrill: Drill {
           + (failures.first.map { " (\($0.prefix(Load.reasonMax)))" } ?? ""), bound: "none",
         failures.isEmpty),
       finding(
-        "attempts that failed before the ejection", "most \(most) of \(ground.rounds) rounds",
+        "attempts that failed until the instance was ejected",
+        "most \(most) of \(ground.rounds) rounds",
         bound: "\(Self.failedAttemptsMax)", most <= Self.failedAttemptsMax),
+      finding(
+        "attempts under way to it then, which broke too and were made elsewhere",
+        "median \(underWay[underWay.count / 2]), most \(underWay.last ?? 0)", bound: "-", true),
       finding(
         "orders that failed meanwhile", orders.failuresText, bound: "none", orders.failures.isEmpty),
     ]
+  }
+
+  /// What a caller lost by a kill.
+  private struct Loss {
+    /// The failures that the ejection followed from. What breaks after it is no news, and ignored.
+    let beforeEjection: Int
+    /// Sent before the ejection and broken after it. No call of this drill is ignored otherwise.
+    let underWay: Int
+
+    init(_ totals: CircuitBreaker.Totals) {
+      beforeEjection = totals.failed
+      underWay = totals.ignored
+    }
   }
 
   private func instance(_ name: String, in ground: Ground) throws -> Shop.Instance {

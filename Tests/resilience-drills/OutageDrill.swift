@@ -1,6 +1,6 @@
 import EventLoops
 
-/// All instances of a peer fail for half a minute, and one hangs once for every caller as they heal: how
+/// All instances of a peer fail for half a minute, and each hangs once for every caller as they heal: how
 /// much more the retries ask of them meanwhile, and how soon each caller is served again.
 struct OutageDrill: Drill {
   static let name = "outage"
@@ -27,14 +27,13 @@ struct OutageDrill: Drill {
     var attempts = 0
     var healed = MonotonicTime.now()
     var began = healed
-    try await all(callers[...], loads[...]) {
+    try await ground.all(callers[...], loads[...], watching: Self.service) {
       try await ground.loop.sleep(for: .seconds(2))
       for peer in peers { try await peer.set(.failing) }
       began = .now()
       try await ground.loop.sleep(for: Self.outage)
       for peer in peers { attempts += try await peer.tally().begun }
-      for peer in peers.dropFirst() { try await peer.set(.good) }
-      try await peers[0].set(.healing)
+      for peer in peers { try await peer.set(.healing) }
       healed = .now()
       try await ground.loop.sleep(for: Self.recoveryWait)
     }
@@ -52,18 +51,9 @@ struct OutageDrill: Drill {
         "attempts in \(Self.outage / .seconds(1)) s of failing, \(during) calls of \(callers.count) callers",
         "\(attempts)", bound: "\(attemptsMax)", attempts <= attemptsMax),
       finding(
-        "healed, a probe of each caller hung, then its last failed call", recovery.text,
+        "healed, each caller's first call of each instance hung, then its last failed call",
+        recovery.text,
         bound: "\(milliseconds(Self.recoveryMax)) ms", recovery.longest <= Self.recoveryMax),
     ]
-  }
-
-  /// Runs `body` while each of the callers makes its load.
-  private func all(
-    _ callers: ArraySlice<Caller>, _ loads: ArraySlice<Load>, _ body: () async throws -> Void
-  ) async throws {
-    guard let caller = callers.first, let load = loads.first else { return try await body() }
-    try await caller.watching([Self.service]) {
-      try await load.beside { try await all(callers.dropFirst(), loads.dropFirst(), body) }
-    }
   }
 }

@@ -8,12 +8,14 @@ final class PeerProcess {
   private let lifeline = Pipe()
   private let loopback: Loopback
 
-  /// - Parameter role: "peer", or "ledger" (see main.swift).
-  init(_ role: String, agent: Agent) async throws {
+  /// - Parameters:
+  ///   - role: "peer", "ledger" or "thief" (see main.swift).
+  ///   - further: arguments of that role's own.
+  init(_ role: String, agent: Agent, further: [String] = []) async throws {
     loopback = agent.loopback
     let output = Pipe()
     process.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-    process.arguments = [role, "--port", "0", "--consul", "\(agent.port)"]
+    process.arguments = [role, "--port", "0", "--consul", "\(agent.port)"] + further
     process.standardOutput = output
     process.standardError = FileHandle.nullDevice
     process.standardInput = lifeline

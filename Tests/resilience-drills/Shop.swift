@@ -26,12 +26,13 @@ struct Shop: Sendable {
     let process: Process
   }
 
-  private let shopctl: String
+  /// Of `shopctl`.
+  private let program: String
   private let portsFrom: Int
   let loopback: Loopback
 
   init(shopctl: String, portsFrom: Int, loopback: Loopback) {
-    self.shopctl = shopctl
+    program = shopctl
     self.portsFrom = portsFrom
     self.loopback = loopback
   }
@@ -44,20 +45,25 @@ struct Shop: Sendable {
   }
 
   private func status() throws -> Status {
-    let process = Process()
-    let output = Pipe()
-    process.executableURL = URL(filePath: shopctl)
-    process.arguments = ["status", "--json", "--ports-from", "\(portsFrom)"]
-    process.standardOutput = output
-    try process.run()
-    let text = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    guard process.terminationStatus != 3,
-      let status = try? JSONDecoder().decode(Status.self, from: text)
+    guard
+      let status = try? JSONDecoder().decode(Status.self, from: try shopctl(["status", "--json"]))
     else {
       throw Trouble("no shop runs here: ./shop up --ports-from \(portsFrom) --replicas user=3")
     }
     return status
+  }
+
+  /// What the tool prints.
+  private func shopctl(_ arguments: [String]) throws -> Data {
+    let process = Process()
+    let output = Pipe()
+    process.executableURL = URL(filePath: program)
+    process.arguments = arguments + ["--ports-from", "\(portsFrom)"]
+    process.standardOutput = output
+    try process.run()
+    let text = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return text
   }
 
   /// The instances of a service: "user" for user, user-2, user-3.
@@ -131,6 +137,48 @@ struct Shop: Sendable {
         ? nil : "\(answer.status.code) \(text(answer))"
     } catch {
       return "\(error)"
+    }
+  }
+
+  // MARK: What the administrator sees
+
+  /// What the provider has charged.
+  struct Charges {
+    let count: Int
+    /// The invariants that do not hold.
+    let broken: [String]
+  }
+
+  /// Waits until nothing moves any more, and looks at all services' data and the provider's.
+  func charges() async throws -> Charges {
+    struct Report: Decodable {
+      struct Result: Decodable {
+        let id: String
+        let title: String
+        let rows: Int
+        let verdict: String
+      }
+      let results: [Result]
+    }
+    let text = try shopctl(["verify", "--json", "--wait", "60"])
+    let report = try JSONDecoder().decode(Report.self, from: text)
+    let ofCharges = "the provider's charges are what the payments show"
+    guard let rows = report.results.first(where: { $0.title == ofCharges })?.rows else {
+      throw Trouble("no invariant speaks of charges")
+    }
+    return Charges(
+      count: rows, broken: report.results.filter { $0.verdict == "violated" }.map(\.id))
+  }
+
+  /// - Parameter reason: nil puts the instance back.
+  func setMaintenance(of instance: Instance, reason: String?) async throws {
+    let admin = try await token("admin@shop.example", "admin-minds-the-shop")
+    let answer = try await loopback.send(
+      .put, instance.port, "/admin/maintenance",
+      json: reason.map { #"{"enabled": true, "reason": "\#($0)"}"# } ?? #"{"enabled": false}"#,
+      fields: [(.authorization, "Bearer \(admin)")])
+    guard answer.status == .ok else {
+      throw Trouble("no maintenance: \(answer.status.code) \(self.text(answer))")
     }
   }
 

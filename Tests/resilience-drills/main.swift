@@ -8,11 +8,12 @@ import HTTPClient
 // exits 1 when a bound is missed, 70 when a drill cannot be held. `./shop test resilience` starts that copy,
 // holds the drills on it and removes it.
 //
-// `resilience-drills peer` and `resilience-drills ledger` are the peers that drills start.
+// `resilience-drills peer`, `ledger` and `thief` are the peers that drills start.
 
 let drills: [any Drill.Type] = [
   CatalogueDrill.self, LostAnswerDrill.self, DeadlineDrill.self, HangUpDrill.self,
-  BadInstanceDrill.self, OutageDrill.self, InstanceLossDrill.self, ConsulRestartDrill.self,
+  BadInstanceDrill.self, OutageDrill.self, ClockStepDrill.self, PaymentPathDrill.self,
+  LeaderDrill.self, InstanceLossDrill.self, ConsulRestartDrill.self,
 ]
 let usage = """
   usage: resilience-drills hold --shopctl PATH --ports-from N [--rounds N] [--orders-per-second N]
@@ -33,6 +34,9 @@ do {
   case "ledger":
     endWithParent()
     try Ledger.run()
+  case "thief":
+    endWithParent()
+    try Thief.run(inFrontOf: UInt16(try arguments.number("of", in: 1...65535)))
   case "hold":
     let wanted = arguments.text("drills").map { $0.split(separator: ",").map(String.init) }
     if let unknown = wanted?.first(where: { name in !drills.contains { $0.name == name } }) {
