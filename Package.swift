@@ -178,8 +178,9 @@ let package = Package(
     tests(
       "ContractTests",
       [
-        "Orders", "Products", "Payments", "ServiceKit", "SharedKernel", "Postgres", "EventLoops",
-        "HTTPMessages", "CoreHTTP", "TestSupport", .product(name: "Logging", package: "swift-log"),
+        "Orders", "Products", "Payments", "Users", "ServiceKit", "SharedKernel", "Postgres",
+        "EventLoops", "HTTPMessages", "CoreHTTP", "TestSupport",
+        .product(name: "Logging", package: "swift-log"),
       ]),
     tests(
       "UsersTests",

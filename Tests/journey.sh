@@ -104,6 +104,45 @@ told=$(until_matches 20 'order\.confirmed' notices)
 check 'there is one notice of it' "$(printf '%s' "$told" | grep -o '"type":"order.confirmed"' | wc -l | tr -d ' ')" '^1$'
 check 'a stranger does not see the order' "$(ask "$order/orders/$id")" 'not-found'
 
+# A cart: a guest fills it, signs in and takes it along, and buys it with a coupon
+made=$(ask "$order/carts" -X POST)
+guest_cart=$(member id "$made")
+guest="X-Access-Token: $(member accessToken "$made")"
+check 'a guest begins a cart' "$made" '"status":"open".*"accessToken":"'
+check 'and puts two notebooks into it' \
+  "$(ask "$order/carts/$guest_cart/lines" -H "$guest" -H "$json" -d '{"productId":24,"quantity":2}')" '"subtotal":\{"amount":2500,'
+check 'a stranger does not see the cart' "$(ask "$order/carts/$guest_cart")" 'not-found'
+taken=$(ask "$order/carts/$guest_cart/claim" -H "$token" -H "$json" -d "{\"accessToken\":\"$(member accessToken "$made")\"}")
+cart=$(member id "$taken")
+check 'signed in, it is theirs' "$taken" '"userId":"'
+saved=$(ask "$user/users/me/addresses" -H "$token" -H "$json" \
+  -d '{"name":"Bea Buyer","line1":"7 Rose Lane","city":"Sacramento","region":"CA","postalCode":"94203","country":"US"}')
+check 'an address is kept' "$saved" '"isDefault":true'
+methods=$(ask "$order/shipping-methods?country=US&currency=USD&subtotal=2500")
+check 'delivery is offered, the cheapest first' "$methods" '^\[\{[^}]*"name":"Standard"'
+check 'the cart goes there, with its tax' \
+  "$(ask -X PUT "$order/carts/$cart/shipping" -H "$token" -H "$json" \
+    -d "{\"addressId\":\"$(member id "$saved")\",\"methodId\":\"$(member id "$methods")\"}")" \
+  '"shipping":\{"amount":499,.*"tax":\{"amount":18[0-9],'
+check 'an unknown coupon is refused' \
+  "$(ask -X PUT "$order/carts/$cart/coupon" -H "$token" -H "$json" -d '{"code":"NOTHING"}')" 'coupon-not-applicable'
+priced=$(ask -X PUT "$order/carts/$cart/coupon" -H "$token" -H "$json" -d '{"code":"welcome10"}')
+check 'a tenth is taken off' "$priced" '"discount":\{"amount":250,'
+check 'another total than expected is refused' \
+  "$(ask "$order/carts/$cart/checkout" -H "$token" -H "$json" -d '{"paymentToken":"tok_ok","expectedTotal":{"amount":1,"currency":"USD"}}')" \
+  'price-changed'
+check_out() {
+  ask "$order/carts/$cart/checkout" -H "$token" -H "$json" -H "Idempotency-Key: journey-$stamp-cart-key" \
+    -d '{"paymentToken":"tok_ok","note":"Ring twice."}'
+}
+bought=$(check_out)
+check 'the cart is bought' "$bought" '"number":"[0-9]+"'
+check 'the same key again is the same order' "$(member id "$(check_out)")" "^$(member id "$bought")\$"
+look_cart() { ask -H "$token" "$order/carts/$cart"; }
+check 'and then it is converted' "$(until_matches 20 '"status":"converted"' look_cart)" '"status":"converted"'
+check 'its coupon was for one order' \
+  "$(ask "$order/orders" -H "$token" -H "$json" -d "$(printf '%s' "$items" | sed 's/^{/{"couponCode":"WELCOME10",/')")" 'used_by_customer'
+
 # What is refused
 declined=$(ask -o /dev/null -w '%{http_code}' "$order/orders" -H "$token" -H "$json" -d "$(printf '%s' "$items" | sed 's/tok_ok/tok_insufficient_funds/')")
 check 'a declined card is 402' "$declined" '^402$'

@@ -15,6 +15,9 @@ package struct OrderApplication: ShopService {
   private let context: ServiceContext
   private let runner: CheckoutRunner
   private let orders: OrderService
+  private let carts: CartPricer
+  private let catalogue: ProductClient
+  private let addresses: UserClient
 
   package init(_ context: ServiceContext) async throws {
     let settings = try context.settings.reading { OrderSettings(&$0) }
@@ -31,13 +34,37 @@ package struct OrderApplication: ShopService {
       stock: product, payments: payment, timings: settings.timings)
     if let faults = context.faults { runner.pass = { try await faults.pass($0) } }
     self.runner = runner
+    let terms = SalesTermsRepository(database: context.database)
+    carts = CartPricer(prices: CachedCatalogueClient(catalogue: product), terms: terms)
+    catalogue = product
+    addresses = UserClient(upstream: context.upstream("user-service"))
     orders = OrderService(
       store: OrderRepository(database: context.database, outbox: context.outbox),
-      catalogue: product, checkout: runner, captureMode: settings.captureMode)
+      catalogue: product, terms: terms, addresses: addresses,
+      carts: CartRepository(runner: context.database), checkout: runner,
+      captureMode: settings.captureMode)
   }
 
   package func addRoutes(to routes: inout Routes) {
     OrderRoutes(orders: orders, secrets: context.secrets).add(to: &routes)
+    let database = context.database
+    CartRoutes(
+      store: CartRepository(runner: database), pricer: carts, catalogue: catalogue,
+      addresses: addresses, orders: orders, secrets: context.secrets,
+      within: { CartService(store: CartRepository(runner: $0.transaction)) }
+    ).add(to: &routes)
+    ShippingMethodRoutes(
+      store: ShippingMethodRepository(runner: database),
+      within: { ShippingMethodRepository(runner: $0.transaction) }
+    ).add(to: &routes)
+    TaxRateRoutes(
+      store: TaxRateRepository(runner: database),
+      within: { TaxRateRepository(runner: $0.transaction) }
+    ).add(to: &routes)
+    CouponRoutes(
+      store: CouponRepository(runner: database),
+      within: { CouponRepository(runner: $0.transaction) }
+    ).add(to: &routes)
     SagaRoutes(sagas: SagaOverviewRepository(database: context.database)).add(to: &routes)
   }
 
@@ -49,6 +76,7 @@ package struct OrderApplication: ShopService {
         metadata: ["orderId": "\(lease.order.id)", "error": "\(error)"])
     }
     let payments = PaymentFeedRepository()
+    let catalogue = CatalogueConsumers(prices: carts.prices)
     return [
       Worker("checkout") { try await checkout.run() },
       context.consumer(
@@ -56,7 +84,14 @@ package struct OrderApplication: ShopService {
       ) { event, transaction in
         try await payments.apply(event, in: transaction)
       },
+      context.consumer(
+        of: "product-service", types: CatalogueConsumers.types
+      ) { event, _ in catalogue.apply(event) },
     ]
+  }
+
+  package static func seed(_ database: Database) async throws {
+    try await SalesTermsSeedRepository(database: database).run()
   }
 
   package var invariants: [Invariant] { orderInvariants }

@@ -17,6 +17,9 @@ struct Order: Sendable {
   let captureMode: CaptureMode
   let lines: [OrderLine]
   let totals: OrderTotals
+  /// nil where the shop had none.
+  let shippingMethod: ChosenShipping?
+  let couponCode: CouponCode?
   let shippingAddress: PostalAddress
   let billingAddress: PostalAddress?
   let paymentID: PaymentID
@@ -41,6 +44,12 @@ struct Order: Sendable {
 /// When the money is taken: with the confirmation, or share by share as goods are shipped.
 enum CaptureMode: String, Codable, Sendable, CaseIterable {
   case automatic, manual
+}
+
+/// How an order is delivered, by the name that it had when the order was accepted.
+struct ChosenShipping: Encodable, Sendable {
+  let id: ID<ShippingMethod>
+  let name: String
 }
 
 /// One variant in an order, with the name and price that it had when the order was accepted.

@@ -43,6 +43,39 @@ let orderInvariants = [
         OR o.total <> o.subtotal - o.discount + o.shipping + o.tax_added
       """),
   Invariant(
+    "I10", "an order's discounts and taxes are those of its lines",
+    violations: """
+      SELECT format('order %s: tax %s, its lines %s', o.number, o.tax, coalesce(sum(l.tax), 0))
+      FROM orders o LEFT JOIN order_lines l ON l.order_id = o.id
+      GROUP BY o.id HAVING o.tax <> coalesce(sum(l.tax), 0)
+        OR (o.tax_added <> 0 AND o.tax_added <> o.tax)
+      """),
+  Invariant(
+    "I10", "a coupon's uses are those of its orders that were not given up",
+    violations: """
+      SELECT format('coupon %s: used %s, %s uses, %s orders', c.code, c.used,
+        (SELECT count(*) FROM coupon_uses u WHERE u.code = c.code),
+        (SELECT count(*) FROM orders o WHERE o.coupon_code = c.code AND o.state <> 'cancelled'))
+      FROM coupons c
+      WHERE c.used <> (SELECT count(*) FROM coupon_uses u WHERE u.code = c.code)
+        OR c.used <> (SELECT count(*) FROM orders o JOIN coupon_uses u
+          ON u.order_id = o.id AND u.code = o.coupon_code
+          WHERE o.coupon_code = c.code AND o.state <> 'cancelled')
+      UNION ALL
+      SELECT format('order %s: coupon %s, which it does not use', number, coupon_code)
+      FROM orders WHERE state <> 'cancelled' AND coupon_code IS NOT NULL
+        AND NOT EXISTS (SELECT FROM coupon_uses u WHERE u.order_id = orders.id)
+      """),
+  Invariant(
+    "I7", "a cart in checkout has its order, a bought one the order that bought it",
+    violations: """
+      SELECT format('cart %s: %s, its order is %s', c.id, c.status, coalesce(o.state, 'missing'))
+      FROM carts c LEFT JOIN orders o ON o.id = c.order_id AND o.cart_id = c.id
+      WHERE c.status IN ('locked', 'converted') AND (o.id IS NULL OR c.status = 'locked' AND (
+          o.state NOT IN ('pending', 'awaiting_payment', 'cancelling'))
+        OR c.status = 'converted' AND o.state IN ('pending', 'awaiting_payment'))
+      """),
+  Invariant(
     "I11", "an order that moves has one running saga, one at rest has none",
     violations: """
       SELECT format('order %s: %s with %s running sagas', o.number, o.state, count(s.id))

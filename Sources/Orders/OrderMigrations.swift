@@ -146,4 +146,96 @@ let orderMigrations: [Migration] = [
     CREATE INDEX sagas_due ON sagas (next_run_at) WHERE state = 'running';
     GRANT SELECT, INSERT, UPDATE ON sagas TO order_app;
     """),
+  Migration(
+    "0003-carts",
+    """
+    CREATE TABLE shipping_methods (
+      id uuid PRIMARY KEY,
+      name text NOT NULL,
+      -- ISO 3166-1 alpha-2; none: everywhere.
+      countries text[] NOT NULL,
+      currency text NOT NULL,
+      price bigint NOT NULL CHECK (price >= 0),
+      free_from bigint CHECK (free_from >= 0),
+      version int NOT NULL DEFAULT 1
+    );
+    CREATE TABLE tax_rates (
+      id uuid PRIMARY KEY,
+      country text NOT NULL,
+      -- '' for the whole country.
+      region text NOT NULL DEFAULT '' CHECK (region = upper(region)),
+      basis_points int NOT NULL CHECK (basis_points BETWEEN 0 AND 10000),
+      included_in_price boolean NOT NULL,
+      version int NOT NULL DEFAULT 1,
+      CONSTRAINT tax_rates_place UNIQUE (country, region)
+    );
+    CREATE TABLE coupons (
+      code text PRIMARY KEY CHECK (code = upper(code)),
+      percent int CHECK (percent BETWEEN 1 AND 100),
+      amount bigint CHECK (amount > 0),
+      currency text,
+      min_subtotal bigint CHECK (min_subtotal >= 0),
+      starts_at timestamptz,
+      ends_at timestamptz,
+      max_uses int,
+      max_uses_per_customer int,
+      used int NOT NULL DEFAULT 0 CHECK (used >= 0),
+      version int NOT NULL DEFAULT 1,
+      CONSTRAINT coupons_used CHECK (used <= max_uses),
+      CHECK ((percent IS NULL) <> (amount IS NULL)),
+      CHECK (currency IS NOT NULL OR (amount IS NULL AND min_subtotal IS NULL))
+    );
+    GRANT SELECT, INSERT, UPDATE, DELETE ON shipping_methods, tax_rates, coupons TO order_app;
+
+    CREATE TABLE carts (
+      id uuid PRIMARY KEY,
+      user_id uuid,
+      currency text NOT NULL,
+      status text NOT NULL CHECK (status IN ('open', 'locked', 'converted', 'abandoned')),
+      coupon_code text,
+      -- Where it goes, and how: {address, methodId}.
+      shipping jsonb,
+      -- The order in checkout, or the one that bought it.
+      order_id uuid,
+      merged_into uuid REFERENCES carts,
+      version int NOT NULL DEFAULT 1,
+      created_at timestamptz NOT NULL DEFAULT now(),
+      updated_at timestamptz NOT NULL DEFAULT now(),
+      CONSTRAINT carts_order CHECK ((order_id IS NOT NULL) = (status IN ('locked', 'converted')))
+    );
+    CREATE UNIQUE INDEX carts_one_open ON carts (user_id) WHERE status = 'open';
+    -- Partial, so that locking a cart for an order is no change of a key: orders refer to it meanwhile.
+    CREATE UNIQUE INDEX carts_order_once ON carts (order_id) WHERE order_id IS NOT NULL;
+    CREATE TABLE cart_lines (
+      cart_id uuid NOT NULL REFERENCES carts,
+      variant_id bigint NOT NULL,
+      quantity int NOT NULL CHECK (quantity BETWEEN 1 AND 999),
+      -- In the order they were added.
+      position bigint NOT NULL,
+      PRIMARY KEY (cart_id, variant_id)
+    );
+    GRANT SELECT, INSERT, UPDATE ON carts TO order_app;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON cart_lines TO order_app;
+
+    ALTER TABLE orders
+      ADD COLUMN cart_id uuid REFERENCES carts,
+      ADD COLUMN coupon_code text,
+      -- As it was when the order was accepted; it may be gone by now.
+      ADD COLUMN shipping_method_id uuid,
+      ADD COLUMN shipping_method text;
+    CREATE INDEX orders_cart ON orders (cart_id) WHERE cart_id IS NOT NULL;
+
+    CREATE TABLE coupon_uses (
+      code text NOT NULL REFERENCES coupons,
+      order_id uuid NOT NULL REFERENCES orders,
+      -- 'user:<id>', or 'email:<address>' of a guest.
+      customer text NOT NULL,
+      at timestamptz NOT NULL DEFAULT now(),
+      CONSTRAINT coupon_uses_once UNIQUE (code, order_id)
+    );
+    -- An order uses one coupon at most.
+    CREATE UNIQUE INDEX coupon_uses_order ON coupon_uses (order_id);
+    CREATE INDEX coupon_uses_customer ON coupon_uses (code, customer);
+    GRANT SELECT, INSERT, DELETE ON coupon_uses TO order_app;
+    """),
 ]

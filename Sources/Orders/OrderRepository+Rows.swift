@@ -26,7 +26,8 @@ struct OrderHead {
     o.subtotal, o.discount, o.shipping, o.tax, o.tax_added, o.payment_id, o.authorized, o.captured,
     o.refunded, o.payment_voided, o.payment_version,
     CASE WHEN o.state = 'awaiting_payment' THEN s.next_action END, o.cancel_reason, o.decline_code,
-    o.shortages, o.cancel_requested, o.attention, o.version, o.created_at
+    o.shortages, o.cancel_requested, o.attention, o.version, o.created_at, o.coupon_code,
+    o.shipping_method_id, o.shipping_method
     """
   static let table: SQL = """
     orders o LEFT JOIN sagas s ON s.order_id = o.id AND s.state = 'running'
@@ -49,6 +50,8 @@ struct OrderHead {
   let needsAttention: Bool
   let version: Int64
   let createdAt: Timestamp
+  let couponCode: CouponCode?
+  let shippingMethod: ChosenShipping?
 
   init(_ row: inout Row) throws {
     id = try row.next()
@@ -78,6 +81,10 @@ struct OrderHead {
     needsAttention = try row.next()
     version = try row.next()
     createdAt = try row.next()
+    couponCode = try row.next()
+    let method: ID<ShippingMethod>? = try row.next()
+    let methodName: String? = try row.next()
+    shippingMethod = method.map { ChosenShipping(id: $0, name: methodName ?? "") }
   }
 
   func order(
@@ -89,7 +96,8 @@ struct OrderHead {
     return Order(
       id: id, number: number, state: state, userID: userID, email: email, locale: locale,
       note: note, captureMode: captureMode, lines: lines, totals: totals,
-      shippingAddress: shipping, billingAddress: billing, paymentID: paymentID, payment: payment,
+      shippingMethod: shippingMethod, couponCode: couponCode, shippingAddress: shipping,
+      billingAddress: billing, paymentID: paymentID, payment: payment,
       nextAction: nextAction, cancellation: cancellation, cancelRequested: cancelRequested,
       needsAttention: needsAttention, version: version, createdAt: createdAt)
   }

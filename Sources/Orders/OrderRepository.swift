@@ -115,7 +115,7 @@ struct OrderRepository: OrderStore {
         id: id, userID: new.userID, total: new.quote.totals.total, captureMode: new.captureMode,
         paymentID: .new())
       let input = SagaInput(
-        paymentToken: new.request.paymentToken, captureId: .new(),
+        paymentToken: new.request.paymentToken ?? "", captureId: .new(),
         lines: new.quote.lines.map {
           SagaInput.Line(variantId: $0.variant.variantID, quantity: $0.quantity)
         })
@@ -129,6 +129,7 @@ struct OrderRepository: OrderStore {
         throw OrderError.keyInProgress
       }
       guard let number else { return nil }
+      try await bind(new, to: id, in: transaction)
       try await outbox.append(
         EventDraft(
           type: "order.created", subject: "\(id)", version: 1,
@@ -150,6 +151,22 @@ struct OrderRepository: OrderStore {
     return .existing(placed)
   }
 
+  /// Locks the order's cart and counts its coupon's use: in this order wherever both are touched.
+  private func bind(
+    _ new: NewOrder, to order: OrderID, in transaction: Transaction
+  ) async throws {
+    if let cart = new.request.cart {
+      try await CartRepository(runner: transaction).lock(cart, for: order)
+    }
+    if let coupon = new.quote.coupon,
+      let customer = CouponCustomer(user: new.userID, email: new.request.email)
+    {
+      try await CouponRepository(runner: transaction).use(
+        coupon, by: customer, for: order, subtotal: new.quote.totals.subtotal,
+        at: new.acceptedAt)
+    }
+  }
+
   /// One statement for all rows, since each round trip would hold the transaction open longer. No row
   /// comes back if the key is taken: waits for one who is just taking it.
   private func acceptStatement(
@@ -157,18 +174,21 @@ struct OrderRepository: OrderStore {
   ) throws -> SQL {
     let totals = new.quote.totals
     let lines = new.quote.lines
-    let shipping = new.request.shippingAddress
+    let shipping = new.quote.address
     let billing = new.request.billingAddress
     let trace = RequestScope.current?.trace.traceparent
     let order: SQL = """
       WITH accepted AS (
         INSERT INTO orders (id, principal, idem_key, fingerprint, capture_mode, user_id, email,
-          note, currency, subtotal, discount, shipping, tax, tax_added, total, payment_id, state)
+          note, currency, subtotal, discount, shipping, tax, tax_added, total, payment_id, state,
+          cart_id, coupon_code, shipping_method_id, shipping_method)
         VALUES (\(order.id), \(new.key.principal), \(new.key.key), \(new.key.fingerprint),
           \(order.captureMode), \(order.userID), \(new.request.email), \(new.request.note),
           \(totals.total.currency), \(totals.subtotal.minorUnits), \(totals.discount.minorUnits),
           \(totals.shipping.minorUnits), \(totals.tax.minorUnits), \(totals.taxAdded.minorUnits),
-          \(totals.total.minorUnits), \(order.paymentID), 'pending')
+          \(totals.total.minorUnits), \(order.paymentID), 'pending',
+          \(new.request.cart?.id), \(new.quote.coupon?.code), \(new.quote.method?.id),
+          \(new.quote.method?.name))
         ON CONFLICT ON CONSTRAINT orders_key DO NOTHING
         RETURNING id, number
       )
@@ -176,15 +196,17 @@ struct OrderRepository: OrderStore {
     let parts: SQL = """
       , lines AS (
         INSERT INTO order_lines (id, order_id, position, variant_id, product_id, name, sku,
-          unit_amount, quantity, total)
+          unit_amount, quantity, discount, tax, total)
         SELECT l.id, accepted.id, l.position - 1, l.variant_id, l.product_id, l.name, l.sku,
-          l.unit_amount, l.quantity, l.unit_amount * l.quantity
+          l.unit_amount, l.quantity, l.discount, l.tax, l.unit_amount * l.quantity - l.discount
         FROM accepted, unnest(\(lines.map { _ in ID<OrderLine>.new() }),
           \(lines.map { $0.variant.variantID }), \(lines.map { $0.variant.productID }),
           \(lines.map { $0.variant.name }), \(lines.map { $0.variant.sku }),
-          \(lines.map { $0.unitPrice.minorUnits }), \(lines.map { Int32($0.quantity) })
+          \(lines.map { $0.unitPrice.minorUnits }), \(lines.map { Int32($0.quantity) }),
+          \(lines.map { $0.discount.minorUnits }), \(lines.map { $0.tax.minorUnits })
         ) WITH ORDINALITY
-          AS l (id, variant_id, product_id, name, sku, unit_amount, quantity, position)
+          AS l (id, variant_id, product_id, name, sku, unit_amount, quantity, discount, tax,
+            position)
       ), shipping_address AS (
         INSERT INTO order_addresses (order_id, kind, name, line1, line2, city, region,
           postal_code, country, phone)

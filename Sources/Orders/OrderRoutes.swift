@@ -6,7 +6,7 @@ import SharedKernel
 /// Orders over HTTP.
 struct OrderRoutes: Sendable {
   static let waitStandard: Duration = .seconds(5)
-  private static let tokenKind = "order"
+  static let tokenKind = "order"
 
   let orders: OrderService
   let secrets: ServiceSecrets
@@ -35,28 +35,7 @@ struct OrderRoutes: Sendable {
     let placement = try await orders.place(
       OrderRequest(body, isGuest: userID == nil), by: userID, key,
       wait: call.waitPreference(standard: Self.waitStandard))
-    let response = try answer(placement.order, call)
-    return placement.isReplay ? response.adding("Idempotent-Replayed", "true") : response
-  }
-
-  private func answer(_ order: Order, _ call: Call) throws -> HTTPResponse {
-    switch CheckoutOutcome(order) {
-    case .confirmed: try located(order, .created)
-    case .running: try located(order, .accepted).adding(.retryAfter, "1")
-    case .cancelled: try located(order, .ok)
-    case .failed(let error):
-      .problem(error, instance: call.request.path, requestID: call.requestID)
-    }
-  }
-
-  private func located(_ order: Order, _ status: HTTPStatus) throws -> HTTPResponse {
-    let token =
-      order.userID == nil
-      ? secrets.accessToken(kind: Self.tokenKind, id: order.id.description) : nil
-    return try HTTPResponse.json(
-      OrderView(order, isForOwner: true, accessToken: token), status: status,
-      version: Int(order.version)
-    ).adding(.location, "/orders/\(order.id)")
+    return try CheckoutAnswer(secrets: secrets).response(to: placement, call)
   }
 
   // MARK: Looking

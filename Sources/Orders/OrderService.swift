@@ -8,8 +8,10 @@ protocol OrderStore: Sendable {
   func history(of id: OrderID) async throws -> [HistoryEntry]?
   /// The order that this key has made, if it has.
   func placed(principal: String, key: String) async throws -> PlacedOrder?
-  /// Keeps the order with its saga, leased to the caller, and its event; or, if the key has made an
-  /// order meanwhile, tells which.
+  /// Keeps the order with its saga, leased to the caller, and its event, locks its cart and counts its
+  /// coupon's use; or, if the key has made an order meanwhile, tells which.
+  ///
+  /// - Throws: `CartError`, with nothing kept.
   func accept(_ order: NewOrder) async throws -> Acceptance
   /// Asks a running checkout to turn back, or begins to cancel a confirmed order.
   ///
@@ -91,32 +93,81 @@ struct Placement: Sendable {
 struct OrderService: Sendable {
   let store: any OrderStore
   let catalogue: any Catalogue
+  let terms: any SalesTermsStore
+  let addresses: any AddressBook
+  let carts: any CartStore
   let checkout: CheckoutRunner
   let captureMode: CaptureMode
+
+  /// How often a purchase is quoted anew because its cart or coupon was changed meanwhile.
+  private static let quotesMax = 3
 
   /// Buys: quotes the price, accepts the order, and runs its checkout for as long as the caller waits.
   /// The same key leads to the same order, as it stands by then.
   ///
   /// - Parameter wait: how long to wait for the checkout's outcome; nothing stored depends on it.
-  /// - Throws: `ValidationFailure`, `OrderError.priceChanged`, or a `Failure` of the catalogue, with
-  ///   nothing kept; `OrderError.keyReused`.
+  /// - Throws: `ValidationFailure`, `OrderError.priceChanged`, `CartError`, or a `Failure` of a peer that
+  ///   was asked, with nothing kept; `OrderError.keyReused`.
   func place(
     _ request: OrderRequest, by userID: UserID?, _ key: OrderKey, wait: Duration
+  ) async throws -> Placement {
+    try await place(by: userID, key, wait: wait) { request }
+  }
+
+  /// Buys what is in a cart; else as `place`.
+  ///
+  /// - Throws: `NotFound`; else as `place`.
+  func checkOut(
+    _ cart: CartID, _ body: CheckoutBody, by userID: UserID?, _ key: OrderKey, wait: Duration
+  ) async throws -> Placement {
+    try await place(by: userID, key, wait: wait) {
+      guard let cart = try await carts.cart(cart) else { throw NotFound("cart") }
+      return try OrderRequest(cart, body, isGuest: userID == nil)
+    }
+  }
+
+  /// - Parameter request: read anew for each quote, and not at all for a key that has made an order.
+  private func place(
+    by userID: UserID?, _ key: OrderKey, wait: Duration, _ request: () async throws -> OrderRequest
   ) async throws -> Placement {
     let until = checkout.now() + wait
     if let placed = try await store.placed(principal: key.principal, key: key.key) {
       return try await replay(placed, key, until: until)
     }
-    let quote = try Quote(
-      request,
-      variants: try await catalogue.variants(
-        request.items.map(\.wanted), in: request.currency, limit: nil))
+    var quotes = 1
+    while true {
+      let request = try await request()
+      do {
+        let acceptance = try await accept(request, by: userID, key)
+        return try await placement(acceptance, key, until: until)
+      } catch CartError.changedMeanwhile where quotes < Self.quotesMax {
+        quotes += 1
+      }
+    }
+  }
+
+  private func accept(
+    _ request: OrderRequest, by userID: UserID?, _ key: OrderKey
+  ) async throws -> Acceptance {
+    let address = try await request.destination.resolved(in: addresses, for: userID)
+    async let terms = self.terms.terms(
+      to: address, coupon: request.couponCode,
+      for: CouponCustomer(user: userID, email: request.email))
+    let variants = try await catalogue.variants(
+      request.items.map(\.wanted), in: request.currency, limit: nil)
     let now = checkout.now()
-    let acceptance = try await store.accept(
+    let quote = try Quote(
+      request, to: address, variants: variants, terms: try await terms, now: now)
+    return try await store.accept(
       NewOrder(
         key: key, userID: userID, request: request, quote: quote, captureMode: captureMode,
         acceptedAt: now, deadline: now + checkout.timings.checkout,
         lease: checkout.timings.lease))
+  }
+
+  private func placement(
+    _ acceptance: Acceptance, _ key: OrderKey, until: Timestamp
+  ) async throws -> Placement {
     switch acceptance {
     case .existing(let placed):
       return try await replay(placed, key, until: until)

@@ -1,7 +1,6 @@
 import SharedKernel
 
-/// What an order costs. Discounts, shipping and taxes join the sum when the shop has them; their
-/// places are part of every order from the first on.
+/// What an order costs; `Pricing` makes it of the order's lines.
 struct OrderTotals: Hashable, Sendable {
   let subtotal: Money
   let discount: Money
@@ -12,22 +11,9 @@ struct OrderTotals: Hashable, Sendable {
   let taxAdded: Money
   let total: Money
 
-  /// Adds up lines of (unit price, quantity).
-  ///
-  /// - Throws: `MoneyError` if a sum leaves the range of money, or currencies are mixed.
-  init(
-    lines: [(unitPrice: Money, quantity: Int)], currency: Currency
-  ) throws(MoneyError) {
-    var subtotal = Money.zero(currency)
-    for line in lines {
-      subtotal = try subtotal.adding(line.unitPrice.times(line.quantity))
-    }
-    try self.init(
-      subtotal: subtotal, discount: .zero(currency), shipping: .zero(currency),
-      tax: .zero(currency), taxAdded: .zero(currency))
-  }
-
   /// total = subtotal - discount + shipping + tax on top.
+  ///
+  /// - Throws: `MoneyError` if it leaves the range of money, or currencies are mixed.
   init(
     subtotal: Money, discount: Money, shipping: Money, tax: Money, taxAdded: Money
   ) throws(MoneyError) {

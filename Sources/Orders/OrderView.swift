@@ -23,6 +23,18 @@ struct OrderView: Encodable, Sendable {
     let shipping: Money
     let tax: Money
     let total: Money
+
+    init(_ totals: OrderTotals) {
+      subtotal = totals.subtotal
+      discount = totals.discount
+      shipping = totals.shipping
+      tax = totals.tax
+      total = totals.total
+    }
+  }
+
+  struct AppliedCoupon: Encodable, Sendable {
+    let code: CouponCode
   }
 
   struct Addresses: Encodable, Sendable {
@@ -42,7 +54,10 @@ struct OrderView: Encodable, Sendable {
   let lines: [Line]
   let totals: Totals
   let addresses: Addresses
-  let paymentId: PaymentID
+  let shippingMethod: ChosenShipping?
+  let coupon: AppliedCoupon?
+  /// nil for an order that costs nothing: it has no payment.
+  let paymentId: PaymentID?
   let shipments: [Never]
   let refunds: [Never]
   /// Without its access token where others than the order's owner look.
@@ -75,11 +90,11 @@ struct OrderView: Encodable, Sendable {
         quantity: $0.quantity, unitPrice: $0.unitPrice, discount: $0.discount, tax: $0.tax,
         lineTotal: $0.total, shipped: $0.shipped, refunded: $0.refunded)
     }
-    totals = Totals(
-      subtotal: order.totals.subtotal, discount: order.totals.discount,
-      shipping: order.totals.shipping, tax: order.totals.tax, total: order.totals.total)
+    totals = Totals(order.totals)
     addresses = Addresses(shipping: order.shippingAddress, billing: order.billingAddress)
-    paymentId = order.paymentID
+    shippingMethod = order.shippingMethod
+    coupon = order.couponCode.map(AppliedCoupon.init)
+    paymentId = order.totals.total.minorUnits > 0 ? order.paymentID : nil
     shipments = []
     refunds = []
     nextAction = isForOwner ? order.nextAction : order.nextAction?.withoutAccessToken

@@ -1,6 +1,6 @@
 import SharedKernel
 
-/// What a client sends to buy something, as it came.
+/// What a client sends to buy something at once, as it came.
 struct PlaceOrder: Decodable, Sendable {
   struct Item: Decodable, Sendable {
     let productId: Int?
@@ -9,12 +9,30 @@ struct PlaceOrder: Decodable, Sendable {
   }
 
   let items: [Item]
-  let shippingAddress: PostalAddress
-  let billingAddress: PostalAddress?
-  let email: String?
-  let paymentToken: String
-  let expectedTotal: Money?
-  let note: String?
+  var shippingAddress: PostalAddress?
+  var addressId: ID<SavedAddress>?
+  var shippingMethodId: ID<ShippingMethod>?
+  var couponCode: String?
+  var billingAddress: PostalAddress?
+  var email: String?
+  var paymentToken: String?
+  var expectedTotal: Money?
+  var note: String?
+
+  var checkout: CheckoutBody {
+    CheckoutBody(
+      paymentToken: paymentToken, email: email, expectedTotal: expectedTotal,
+      billingAddress: billingAddress, note: note)
+  }
+}
+
+/// What a client sends to buy what is in its cart; of all that buy something.
+struct CheckoutBody: Decodable, Sendable {
+  var paymentToken: String?
+  var email: String?
+  var expectedTotal: Money?
+  var billingAddress: PostalAddress?
+  var note: String?
 }
 
 /// A checked request to buy something: nothing behind it has anything left to check.
@@ -36,20 +54,25 @@ struct OrderRequest: Sendable {
   static let quantityMax = 999
 
   let items: [Item]
-  let shippingAddress: PostalAddress
+  let destination: Destination
+  /// nil leaves the choice to the shop, which takes the cheapest.
+  let shippingMethodID: ID<ShippingMethod>?
+  let couponCode: CouponCode?
   let billingAddress: PostalAddress?
   let email: String?
-  let paymentToken: String
+  /// Not needed where there is nothing to pay.
+  let paymentToken: String?
   let expectedTotal: Money?
   let note: String?
-
-  /// The currency that prices are asked in.
-  var currency: Currency { expectedTotal?.currency ?? .usd }
+  /// That prices are asked in.
+  let currency: Currency
+  /// The cart that this is, as it was read; nil for what is bought at once.
+  let cart: CartVersion?
 
   /// - Parameter isGuest: a guest's notices need an address here; a user's is asked for when they are
   ///   sent.
   /// - Throws: `ValidationFailure` with every fault; `OrderError.cardDataForbidden` if a text holds
-  ///   what looks like a card's number.
+  ///   what looks like a card's number; `CartError` for a coupon's code that is none.
   init(_ body: PlaceOrder, isGuest: Bool) throws {
     var validation = Validation()
     validation.require(
@@ -70,28 +93,83 @@ struct OrderRequest: Sendable {
           false, "/items/\(index)", "one_of", "must have either productId or variantId")
       }
     }
-    body.shippingAddress.validate(at: "/shippingAddress", &validation)
-    body.billingAddress?.validate(at: "/billingAddress", &validation)
-    if let email = body.email {
+    body.shippingAddress?.validate(at: "/shippingAddress", &validation)
+    let checkout = body.checkout
+    checkout.validate(isGuest: isGuest, &validation)
+    try validation.finish()
+    try refuseCardData(in: checkout, shippingAddress: body.shippingAddress)
+    destination = try Destination(
+      address: body.shippingAddress, addressID: body.addressId, isGuest: isGuest,
+      addressPointer: "/shippingAddress")
+    couponCode = try body.couponCode.map { text in
+      guard let code = CouponCode(text) else { throw CartError.couponNotApplicable(.unknown) }
+      return code
+    }
+    self.items = items
+    shippingMethodID = body.shippingMethodId
+    currency = checkout.expectedTotal?.currency ?? .usd
+    cart = nil
+    billingAddress = checkout.billingAddress
+    email = checkout.email
+    paymentToken = checkout.paymentToken
+    expectedTotal = checkout.expectedTotal
+    note = checkout.note
+  }
+
+  /// What is in a cart, as it was read.
+  ///
+  /// - Throws: `CartError.notOpen`; `ValidationFailure` for a cart that is empty or goes nowhere yet;
+  ///   else as the other.
+  init(_ cart: Cart, _ checkout: CheckoutBody, isGuest: Bool) throws {
+    try cart.requireOpen()
+    var validation = Validation()
+    validation.require(!cart.lines.isEmpty, "/lines", "required", "the cart is empty")
+    validation.require(
+      cart.delivery != nil, "/shipping", "required", "the cart has no address to go to")
+    checkout.validate(isGuest: isGuest, &validation)
+    if let expected = checkout.expectedTotal {
+      validation.require(
+        expected.currency == cart.currency, "/expectedTotal/currency", "invalid",
+        "must be the cart's currency, \(cart.currency)")
+    }
+    try validation.finish()
+    guard let delivery = cart.delivery else { preconditionFailure("required above") }
+    try refuseCardData(in: checkout, shippingAddress: nil)
+    items = cart.lines.map { Item(wanted: .variant($0.variantID), quantity: $0.quantity) }
+    destination = .address(delivery.address)
+    shippingMethodID = delivery.methodId
+    couponCode = cart.couponCode
+    currency = cart.currency
+    self.cart = CartVersion(id: cart.id, version: cart.version)
+    billingAddress = checkout.billingAddress
+    email = checkout.email
+    paymentToken = checkout.paymentToken
+    expectedTotal = checkout.expectedTotal
+    note = checkout.note
+  }
+}
+
+/// A cart as it was read: what is bought is what was quoted.
+struct CartVersion: Hashable, Sendable {
+  let id: CartID
+  let version: Int
+}
+
+extension CheckoutBody {
+  fileprivate func validate(isGuest: Bool, _ validation: inout Validation) {
+    billingAddress?.validate(at: "/billingAddress", &validation)
+    if let email {
       validation.require(isEmailAddress(email), "/email", "invalid", "is not an e-mail address")
     } else {
       validation.require(!isGuest, "/email", "required", "is required without a signed-in user")
     }
-    validation.requireText(body.paymentToken, "/paymentToken", length: 1...200)
-    if let total = body.expectedTotal {
+    if let paymentToken {
+      validation.requireText(paymentToken, "/paymentToken", length: 1...200)
+    }
+    if let total = expectedTotal {
       validation.require(total.minorUnits >= 0, "/expectedTotal", "out_of_range")
     }
-    if let note = body.note { validation.requireText(note, "/note", length: 0...500) }
-    try validation.finish()
-    try refuseCardData(in: body)
-
-    self.items = items
-    shippingAddress = body.shippingAddress
-    billingAddress = body.billingAddress
-    email = body.email
-    paymentToken = body.paymentToken
-    expectedTotal = body.expectedTotal
-    note = body.note
+    if let note { validation.requireText(note, "/note", length: 0...500) }
   }
 }
 
@@ -104,10 +182,7 @@ extension PostalAddress {
     if let region { validation.requireText(region, "\(pointer)/region", length: 0...100) }
     validation.requireText(postalCode, "\(pointer)/postalCode", length: 1...20)
     if let phone { validation.requireText(phone, "\(pointer)/phone", length: 0...40) }
-    validation.require(
-      country.utf8.count == 2
-        && country.utf8.allSatisfy { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) },
-      "\(pointer)/country", "invalid", "must be two capital letters of ISO 3166-1")
+    validation.requireCountry(country, "\(pointer)/country")
   }
 }
 
@@ -119,23 +194,33 @@ private func isEmailAddress(_ text: String) -> Bool {
 }
 
 /// Looks at every text that a person could have typed a card's number into.
-private func refuseCardData(in body: PlaceOrder) throws(OrderError) {
-  var texts: [(pointer: String, text: String?)] = [
+private func refuseCardData(
+  in body: CheckoutBody, shippingAddress: PostalAddress?
+) throws(OrderError) {
+  try refuseCardData(in: [
     ("/paymentToken", body.paymentToken), ("/note", body.note), ("/email", body.email),
-  ]
-  for (pointer, address) in [
-    ("/shippingAddress", body.shippingAddress), ("/billingAddress", body.billingAddress),
-  ] {
-    texts += [
-      ("\(pointer)/name", address?.name), ("\(pointer)/line1", address?.line1),
-      ("\(pointer)/line2", address?.line2), ("\(pointer)/city", address?.city),
-      ("\(pointer)/region", address?.region), ("\(pointer)/postalCode", address?.postalCode),
-      ("\(pointer)/phone", address?.phone),
-    ]
-  }
+  ])
+  try shippingAddress?.refuseCardData(at: "/shippingAddress")
+  try body.billingAddress?.refuseCardData(at: "/billingAddress")
+}
+
+private func refuseCardData(
+  in texts: [(pointer: String, text: String?)]
+) throws(OrderError) {
   for (pointer, text) in texts {
     if let text, CardNumber.isPresent(in: text) {
       throw .cardDataForbidden(pointer: pointer)
     }
+  }
+}
+
+extension PostalAddress {
+  /// - Throws: `OrderError.cardDataForbidden`.
+  func refuseCardData(at pointer: String) throws(OrderError) {
+    try Orders.refuseCardData(in: [
+      ("\(pointer)/name", name), ("\(pointer)/line1", line1), ("\(pointer)/line2", line2),
+      ("\(pointer)/city", city), ("\(pointer)/region", region),
+      ("\(pointer)/postalCode", postalCode), ("\(pointer)/phone", phone),
+    ])
   }
 }

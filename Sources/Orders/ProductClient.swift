@@ -41,11 +41,13 @@ struct ProductClient: Catalogue, StockKeeper {
     let sku: String
     let status: String
     let money: Money?
+    let available: Int
 
     var catalogueVariant: CatalogueVariant {
       CatalogueVariant(
         variantID: variantId, productID: productId, name: name, sku: sku,
-        isActive: status == "active", isOnlyOne: variantCount == 1, price: money)
+        isActive: status == "active", isOnlyOne: variantCount == 1, price: money,
+        available: available)
     }
   }
 

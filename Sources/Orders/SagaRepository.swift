@@ -235,7 +235,8 @@ struct SagaRepository: SagaStore {
         ), moved AS (
           UPDATE orders SET state = \(transition.to), version = orders.version + 1, \(order)
           FROM before WHERE orders.id = before.id
-          RETURNING \(MovedOrder.columns), before.state AS from_state, orders.cancel_note
+          RETURNING \(MovedOrder.columns), before.state AS from_state, orders.cancel_note,
+            orders.cart_id, orders.coupon_code
         ), led AS (
           UPDATE sagas s SET \(saga),
             log = \(Self.logged(lease.step.rawValue, "order \(transition.to.rawValue)"))
@@ -246,12 +247,20 @@ struct SagaRepository: SagaStore {
           SELECT o.id, o.from_state, o.state, \(lease.kind), \(reason)\(note) FROM moved o
         )
         SELECT moved.id, number, state, version, user_id, payment_id, currency, total, captured,
-          refunded, cancel_reason, decline_code, (SELECT count(*) FROM led)
+          refunded, cancel_reason, decline_code, (SELECT count(*) FROM led), cart_id,
+          coupon_code IS NOT NULL
         FROM moved
         """
-      ) { row in (order: try MovedOrder(&row), led: try row.next(as: Int.self)) }
+      ) { row in
+        (
+          order: try MovedOrder(&row), led: try row.next(as: Int.self),
+          bound: BoundOrder(
+            id: lease.order.id, cart: try row.next(), hasCoupon: try row.next())
+        )
+      }
       guard let moved else { return 0 }
       guard moved.led == 1 else { throw LeaseLost() }
+      try await moved.bound.follow(transition, in: transaction)
       if let event = transition.event {
         try await outbox.append(try moved.order.event(event), in: transaction)
       }

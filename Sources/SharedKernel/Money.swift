@@ -43,11 +43,20 @@ package struct Money: Hashable, Sendable {
 
   /// `basisPoints` ten-thousandths of this amount, rounded half to even to a minor unit.
   package func fraction(basisPoints: Int) throws(MoneyError) -> Money {
-    let (product, overflow) = minorUnits.multipliedReportingOverflow(by: Int64(basisPoints))
+    try fraction(basisPoints, of: 10_000)
+  }
+
+  /// `numerator` of `denominator` equal parts of this amount, rounded half to even to a minor unit.
+  ///
+  /// - Precondition: the denominator is positive.
+  package func fraction(_ numerator: Int, of denominator: Int) throws(MoneyError) -> Money {
+    precondition(denominator > 0, "no parts to take")
+    let (product, overflow) = minorUnits.multipliedReportingOverflow(by: Int64(numerator))
     guard !overflow else { throw .outOfRange }
-    var (quotient, remainder) = product.quotientAndRemainder(dividingBy: 10_000)
+    let parts = Int64(denominator)
+    var (quotient, remainder) = product.quotientAndRemainder(dividingBy: parts)
     let twice = abs(remainder) * 2
-    if twice > 10_000 || (twice == 10_000 && quotient % 2 != 0) {
+    if twice > parts || (twice == parts && quotient % 2 != 0) {
       remainder = product < 0 ? -1 : 1
       quotient += remainder
     }

@@ -30,6 +30,10 @@ package struct UserApplication: ShopService {
         try await orBusy { try await PasswordHash.make(of: password.text).text }
       }
     ).add(to: &routes)
+    AddressRoutes(
+      store: AddressRepository(runner: context.database),
+      within: { AddressRepository(runner: $0.transaction) }
+    ).add(to: &routes)
     let keys = keys
     SessionRoutes(
       service: SessionService(

@@ -44,5 +44,25 @@ let userMigrations: [Migration] = [
     );
     GRANT SELECT, INSERT, UPDATE ON users, sessions, signing_keys TO user_app;
     GRANT SELECT, INSERT, DELETE ON login_attempts TO user_app;
-    """)
+    """),
+  Migration(
+    "0002-addresses",
+    """
+    CREATE TABLE addresses (
+      id uuid PRIMARY KEY,
+      user_id uuid NOT NULL REFERENCES users,
+      name text NOT NULL,
+      line1 text NOT NULL,
+      line2 text,
+      city text NOT NULL,
+      region text,
+      postal_code text NOT NULL,
+      country text NOT NULL,
+      phone text,
+      is_default boolean NOT NULL
+    );
+    CREATE INDEX addresses_user ON addresses (user_id);
+    CREATE UNIQUE INDEX addresses_default ON addresses (user_id) WHERE is_default;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON addresses TO user_app;
+    """),
 ]

@@ -124,6 +124,19 @@ import Testing
     try await shop.isConsistent()
   }
 
+  @Test("an address that a user keeps is known to the user alone")
+  func addressBook() async throws {
+    let shop = try await Shop()
+    let user = try await UserPeer.user(in: shop.users)
+    let kept = try await UserPeer.address(of: user, in: shop.users)
+    let id = try #require(ID<SavedAddress>(kept.id))
+    let address = try #require(try await shop.addresses.address(id, of: user))
+    #expect(address.line1 == "7 Rose Lane")
+    #expect(address.country == "CH")
+    #expect(try await shop.addresses.address(id, of: .new()) == nil)
+    #expect(try await shop.addresses.address(.new(), of: user) == nil)
+  }
+
   @Test("products are known by their ids and by their variants', unknown ones are left out")
   func catalogue() async throws {
     let shop = try await Shop()
@@ -142,6 +155,8 @@ private struct Shop {
   let orders: OrderService
   let client: ProductClient
   let payments: any Upstream
+  let addresses: UserClient
+  let users: Database
   let product: Database
   private let payment: Database
   private let database: Database
@@ -150,6 +165,7 @@ private struct Shop {
     let shop = try await ShopDatabase()
     let (productRouter, product) = try await ProductPeer.router(in: shop)
     let (paymentRouter, payment) = try await PaymentPeer.router(in: shop)
+    let (userRouter, users) = try await UserPeer.router(in: shop)
     let url = try await shop.addSchema("orders", role: "order_app")
     try await Migrator.run(
       commonMigrations(appRole: "order_app") + orderMigrations, schema: "orders", on: shop.url)
@@ -160,9 +176,14 @@ private struct Shop {
     client = ProductClient(
       upstream: RouterUpstream(name: "product-service", router: productRouter, caller: name))
     payments = RouterUpstream(name: "payment-service", router: paymentRouter, caller: name)
+    self.users = users
+    addresses = UserClient(
+      upstream: RouterUpstream(name: "user-service", router: userRouter, caller: name))
     let outbox = Outbox(signal: FeedSignal())
     orders = OrderService(
       store: OrderRepository(database: database, outbox: outbox), catalogue: client,
+      terms: SalesTermsRepository(database: database), addresses: addresses,
+      carts: CartRepository(runner: database),
       checkout: CheckoutRunner(
         store: SagaRepository(database: database, outbox: outbox), stock: client,
         payments: PaymentClient(upstream: payments), timings: CheckoutTimings()),

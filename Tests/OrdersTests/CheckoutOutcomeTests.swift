@@ -15,7 +15,8 @@ import Testing
           quantity: 1, discount: .zero(.usd), tax: .zero(.usd), total: price, shipped: 0,
           refunded: 0)
       },
-      totals: try OrderTotals(lines: [(price, 2)], currency: .usd),
+      totals: try Pricing([price, price], in: .usd, discount: nil, shipping: nil, tax: nil).totals,
+      shippingMethod: nil, couponCode: nil,
       shippingAddress: OrdersBench.address, billingAddress: nil, paymentID: .new(),
       payment: .unknown, nextAction: nil, cancellation: cancellation, cancelRequested: false,
       needsAttention: false, version: 1, createdAt: .now())

@@ -1,6 +1,4 @@
-import CoreHTTP
 import HTTPMessages
-import Logging
 import ServiceKit
 import SharedKernel
 import Testing
@@ -123,7 +121,7 @@ import Testing
   @Test("a request that is not acceptable is refused with its faults")
   func unacceptable() async throws {
     let bench = try await RoutesBench()
-    for extra in [#","couponCode":"X""#, #","shippingMethodId":"X""#, #","addressId":"X""#] {
+    for extra in [#","unknown":1"#, #","shippingMethodId":"X""#, #","addressId":"X""#] {
       let answer = try await bench.send(.post, "/orders", body: RoutesBench.order(extra))
       #expect(answer.status.code == 422)
       #expect(answer.problemKind == .validationFailed)
@@ -131,6 +129,10 @@ import Testing
     let card = try await bench.buy("4242424242424242")
     #expect(card.problemKind == .cardDataForbidden)
     #expect(!String(decoding: card.body, as: UTF8.self).contains("4242"))
+    let coupon = try await bench.send(
+      .post, "/orders", body: RoutesBench.order(#","couponCode":"X""#))
+    #expect(coupon.problemKind == .couponNotApplicable)
+    #expect(coupon.problemBody?["reason"]?.textValue == "unknown")
     #expect(try await bench.send(.post, "/orders", body: "{").status.code == 400)
     #expect(try await bench.buy(key: "short").status.code == 400)
   }
@@ -378,67 +380,4 @@ private struct SagaShape: Decodable {
 extension HTTPResponse {
   fileprivate func order() throws -> OrderShape { try decoded() }
   fileprivate func orders() throws -> [OrderShape] { try decoded() }
-}
-
-/// The order service's routes, called without a socket.
-private struct RoutesBench {
-  let bench: OrdersBench
-  let secrets: ServiceSecrets
-  private let router: Router
-
-  init(lockTimeout: String = "0") async throws {
-    let bench = try await OrdersBench(lockTimeout: lockTimeout)
-    let secrets = try ServiceSecrets(key: [UInt8](repeating: 7, count: 32))
-    let kit = RequestKit(
-      storage: RequestStorage(
-        database: bench.database, fingerprint: { secrets.fingerprint($0) }),
-      authenticate: Self.caller, logger: Logger(label: "test"))
-    var routes = Routes(kit: kit)
-    OrderRoutes(orders: bench.orders, secrets: secrets).add(to: &routes)
-    SagaRoutes(sagas: SagaOverviewRepository(database: bench.database)).add(to: &routes)
-    self.bench = bench
-    self.secrets = secrets
-    router = routes.router
-  }
-
-  /// Tokens of these tests: a service's name, `staff`, `admin`, or a customer's id.
-  @Sendable private static func caller(_ token: String) async throws -> Caller {
-    if let role = Role(rawValue: token) { return .user(.new(), role: role, session: .v7()) }
-    if let user = UserID(token) { return .user(user, role: .customer, session: .v7()) }
-    return .service(token)
-  }
-
-  func send(
-    _ method: HTTPMethod, _ target: String, as token: String? = nil, accessToken: String? = nil,
-    fields: [(HTTPFieldName, String)] = [], body: String? = nil
-  ) async throws -> HTTPResponse {
-    var request = HTTPRequest(method, target, body: Array((body ?? "").utf8))
-    for (name, value) in fields { request.fields[name] = value }
-    if body != nil { request.fields[.contentType] = "application/json" }
-    if let token { request.fields[.authorization] = "Bearer \(token)" }
-    if let accessToken { request.fields["X-Access-Token"] = accessToken }
-    return try await router.handle(request)
-  }
-
-  func buy(
-    _ token: String = "tok_ok", product: Int = 1, quantity: Int = 1, as caller: String? = nil,
-    key: String? = nil, prefer: String? = nil
-  ) async throws -> HTTPResponse {
-    var fields: [(HTTPFieldName, String)] = []
-    if let key { fields.append((.idempotencyKey, key)) }
-    if let prefer { fields.append((.prefer, prefer)) }
-    return try await send(
-      .post, "/orders", as: caller, fields: fields,
-      body: Self.order(token: token, product: product, quantity: quantity))
-  }
-
-  static func order(
-    _ extra: String = "", token: String = "tok_ok", product: Int = 1, quantity: Int = 1
-  ) -> String {
-    """
-    {"items":[{"productId":\(product),"quantity":\(quantity)}],"email":"ada@example.com",\
-    "shippingAddress":{"name":"Ada","line1":"1 Main St","city":"Bern","postalCode":"3000",\
-    "country":"CH"},"paymentToken":"\(token)"\(extra)}
-    """
-  }
 }

@@ -16,6 +16,9 @@ struct OrdersBench: Sendable {
   let database: Database
   let runner: CheckoutRunner
   let orders: OrderService
+  let addresses = KnownAddresses()
+  let product: ProductClient
+  let pricer: CartPricer
 
   private static let loops = EventLoopGroup(count: 1)
 
@@ -32,6 +35,10 @@ struct OrdersBench: Sendable {
     let product = ProductClient(upstream: peers.product)
     self.database = database
     self.peers = peers
+    self.product = product
+    pricer = CartPricer(
+      prices: CachedCatalogueClient(catalogue: product, now: { clock.now }),
+      terms: SalesTermsRepository(database: database))
     self.clock = clock
     runner = CheckoutRunner(
       store: SagaRepository(database: database, outbox: outbox), stock: product,
@@ -39,7 +46,8 @@ struct OrdersBench: Sendable {
       random: { 0.5 }, sleep: { clock.advance($0) })
     orders = OrderService(
       store: OrderRepository(database: database, outbox: outbox), catalogue: product,
-      checkout: runner, captureMode: .automatic)
+      terms: SalesTermsRepository(database: database), addresses: addresses,
+      carts: CartRepository(runner: database), checkout: runner, captureMode: .automatic)
   }
 
   private static func makeDatabase(lockTimeout: String) async throws -> Database {
@@ -145,6 +153,21 @@ struct OrdersBench: Sendable {
       "SELECT format('saga %s keeps its input', id) FROM sagas WHERE state = 'done' AND input IS NOT NULL",
       as: String.self)
     return found
+  }
+}
+
+/// The addresses that users keep, in memory.
+final class KnownAddresses: AddressBook {
+  private let known = Mutex<[ID<SavedAddress>: (UserID, PostalAddress)]>([:])
+
+  func keep(_ address: PostalAddress, for user: UserID) -> ID<SavedAddress> {
+    let id = ID<SavedAddress>.new()
+    known.withLock { $0[id] = (user, address) }
+    return id
+  }
+
+  func address(_ id: ID<SavedAddress>, of user: UserID) async throws -> PostalAddress? {
+    known.withLock { known in known[id].flatMap { $0.0 == user ? $0.1 : nil } }
   }
 }
 

@@ -34,7 +34,7 @@ struct BoughtShop: Sendable {
       Purchase(
         index: index, due: .zero,
         items: [.init(productID: index % 3 + 1, quantity: 2), .init(productID: 5, quantity: 1)],
-        paymentToken: card, isRegretted: index == 1)
+        paymentToken: card, isRegretted: index == 1, isFromCart: index == 2 || index >= 6)
     }
     // More than there is of anything.
     purchases.append(
@@ -59,13 +59,15 @@ struct BoughtShop: Sendable {
   private struct Undo: Error {}
 
   /// What is found after `statements`, which are undone again.
-  func verification(after statements: [SQL]) async throws -> Verification {
+  func verification(
+    of checks: [Check] = Check.all, after statements: [SQL]
+  ) async throws -> Verification {
     var found: Verification?
     do {
       try await shop.withDatabase { database in
         try await database.transaction { transaction in
           for statement in statements { _ = try await transaction.execute(statement) }
-          found = try await Verification(Check.all, in: transaction, shownMax: 3)
+          found = try await Verification(checks, in: transaction, shownMax: 3)
           throw Undo()
         }
       }

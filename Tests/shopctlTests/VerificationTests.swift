@@ -31,19 +31,23 @@ import Testing
     let found = try await BoughtShop.shared().verification(after: ["DROP TABLE sim.keys"])
     let keys = try #require(found.results.first { $0.reason == "there is no table sim.keys" })
     #expect(keys.verdict == .notApplicable)
-    #expect(found.text.contains("not applicable, there is no table orders.coupon_uses"))
     #expect(found.holds)
+    let awaiting = try await BoughtShop.shared().verification(
+      of: Check.all + [Self.gifts], after: [])
+    #expect(awaiting.text.contains("not applicable, there is no table orders.gifts"))
+    #expect(awaiting.holds)
   }
 
   @Test("a feature that came without its check is not passed over")
   func unverified() async throws {
-    let found = try await BoughtShop.shared().verification(after: [
-      "CREATE TABLE orders.coupon_uses (code text)"
-    ])
-    let coupons = try #require(found.results.first { $0.verdict == .violated })
-    #expect(coupons.id == "I10")
-    #expect(coupons.violations.first?.what.hasPrefix("orders.coupon_uses exists") ?? false)
+    let found = try await BoughtShop.shared().verification(
+      of: Check.all + [Self.gifts], after: ["CREATE TABLE orders.gifts (code text)"])
+    let gifts = try #require(found.results.first { $0.verdict == .violated })
+    #expect(gifts.id == "I10")
+    #expect(gifts.violations.first?.what.hasPrefix("orders.gifts exists") ?? false)
   }
+
+  private static let gifts = Check("I10", "gifts are given once", awaiting: "orders.gifts")
 
   @Test("a check that finds nothing to look at does not say that it held")
   func empty() async throws {
@@ -191,6 +195,38 @@ struct Sabotage: Sendable, CustomTestStringConvertible {
       """
       UPDATE orders.orders SET subtotal = subtotal + 1, total = total + 1
       WHERE id = \(aConfirmed)
+      """),
+    Sabotage(
+      "I7", "a cart is bought once", says: "it is locked",
+      """
+      UPDATE orders.carts SET status = 'locked'
+      WHERE id = (SELECT min(id::text)::uuid FROM orders.carts WHERE status = 'converted')
+      """),
+    Sabotage(
+      "I7", "a cart is bought once", says: "does not exist",
+      """
+      UPDATE orders.carts SET order_id = gen_random_uuid()
+      WHERE id = (SELECT min(id::text)::uuid FROM orders.carts WHERE status = 'converted')
+      """),
+    Sabotage(
+      "I7", "a cart is bought once", says: "2 orders of it go on",
+      """
+      UPDATE orders.orders SET cart_id = (
+        SELECT min(id::text)::uuid FROM orders.carts WHERE status = 'converted')
+      WHERE id = \(aConfirmed) OR cart_id IS NULL
+      """),
+    Sabotage(
+      "I10", "a coupon's uses", says: "used 7",
+      "UPDATE orders.coupons SET used = 7"),
+    Sabotage(
+      "I10", "a coupon's uses", says: "and uses none",
+      "DELETE FROM orders.coupon_uses"),
+    Sabotage(
+      "I10", "a coupon's uses", says: "has used it 2 times, and may 1",
+      "UPDATE orders.coupons SET used = used + 1",
+      """
+      INSERT INTO orders.coupon_uses (code, order_id, customer)
+      SELECT u.code, \(aConfirmed), u.customer FROM orders.coupon_uses u LIMIT 1
       """),
     Sabotage(
       "I10", "asked for the order's total", says: "payment asked for",

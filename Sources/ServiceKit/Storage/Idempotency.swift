@@ -145,13 +145,15 @@ extension Failure {
 extension Call {
   /// Runs `effect` in one transaction with this request's idempotency key, once for each key.
   ///
+  /// - Parameter owner: whose key it is; nil is the caller's. A guest's is that of what the guest has
+  ///   shown the access token of.
   /// - Precondition: the route takes keys.
   package func idempotently(
-    _ effect: (Work) async throws -> HTTPResponse
+    as owner: String? = nil, _ effect: (Work) async throws -> HTTPResponse
   ) async throws -> HTTPResponse {
     guard let idempotencyKey else { preconditionFailure("\(pattern) takes no keys") }
     return try await kit.storage.idempotency.run(
-      principal: principal, key: idempotencyKey,
+      principal: owner ?? principal, key: idempotencyKey,
       fingerprint: fingerprint,
       asProblem: { .problem($0, instance: request.path, requestID: requestID) }, effect)
   }

@@ -11,6 +11,8 @@ struct ChaosRun: Sendable {
   ]
   /// Of a hundred confirmed orders.
   static let regretsPercent = 15
+  /// Of a hundred purchases, those that go through a cart with a coupon.
+  private static let cartsPercent = 30
   /// How long customers go on asking when nothing is done to the shop any more.
   static let patience: Duration = .seconds(60)
   /// How long everything may take to come to rest.
@@ -36,7 +38,8 @@ struct ChaosRun: Sendable {
     let products = try await shop.products()
     try await shop.receive(Self.stock, of: products)
     let purchases = PurchasePlan(
-      rate: rate, duration: chaos.duration, cards: Self.cards, regretsPercent: Self.regretsPercent
+      rate: rate, duration: chaos.duration, cards: Self.cards, regretsPercent: Self.regretsPercent,
+      cartsPercent: Self.cartsPercent
     ).purchases(of: products, seed: chaos.seed ^ Self.purchaseSalt)
     let administration = AdminAPI(ports: copy.plan.ports)
     let blows = Blows(

@@ -40,6 +40,11 @@ struct Load: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Units of each product to receive first.", valueName: "UNITS"))
   var stock = 0
 
+  @Option(
+    help: ArgumentHelp(
+      "Of a hundred purchases, those that go through a cart, with a coupon.", valueName: "N"))
+  var carts = 0
+
   @Flag(help: "One JSON object, for scripts.")
   var json = false
 
@@ -56,6 +61,9 @@ struct Load: AsyncParsableCommand {
     guard (1...Self.buyersMax).contains(buyers) else {
       throw ValidationError("--buyers \(buyers): expected 1 to \(Self.buyersMax)")
     }
+    guard (0...100).contains(carts) else {
+      throw ValidationError("--carts \(carts): expected 0 to 100 of a hundred")
+    }
     guard (0...Self.stockMax).contains(stock) else {
       throw ValidationError("--stock \(stock): expected 0 to \(Self.stockMax) units")
     }
@@ -66,7 +74,7 @@ struct Load: AsyncParsableCommand {
     let shop = Storefront(ports: try RunningCopy(copy).plan.ports)
     let products = try await shop.products()
     if stock > 0 { try await shop.receive(stock, of: products) }
-    let plan = PurchasePlan(rate: rate, duration: .seconds(seconds))
+    let plan = PurchasePlan(rate: rate, duration: .seconds(seconds), cartsPercent: carts)
     let loop = OpenLoop(purchases: plan.purchases(of: products, seed: seed), buyers: buyers)
     let start = ContinuousClock.now
     let visits = await loop.run(since: start) { await shop.checkOut($0) }

@@ -15,6 +15,8 @@ struct Purchase: Sendable, Equatable {
   let paymentToken: String
   /// Whether the buyer cancels what was confirmed.
   let isRegretted: Bool
+  /// Whether it goes through a cart, with the example coupon; else it is bought at once.
+  var isFromCart = false
 }
 
 /// Who buys what when: drawn from a seed before the run, so that the same seed is the same plan.
@@ -26,6 +28,8 @@ struct PurchasePlan: Sendable {
   var cards: [(String, weight: Int)] = [("tok_ok", weight: 1)]
   /// Of a hundred confirmed orders.
   var regretsPercent = 0
+  /// Of a hundred purchases, those that go through a cart.
+  var cartsPercent = 0
 
   /// Different products in one purchase.
   static let itemsMax = 3
@@ -53,7 +57,9 @@ struct PurchasePlan: Sendable {
               productID: $0, quantity: Int.random(in: 1...Self.quantityMax, using: &random))
           },
           paymentToken: random.pick(cards),
-          isRegretted: Int.random(in: 0..<100, using: &random) < regretsPercent))
+          isRegretted: Int.random(in: 0..<100, using: &random) < regretsPercent,
+          isFromCart: cartsPercent > 0
+            && Int.random(in: 0..<100, using: &random) < cartsPercent))
     }
   }
 }

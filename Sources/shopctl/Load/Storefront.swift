@@ -31,30 +31,27 @@ struct Storefront: Sendable {
 
   /// Sends the checkout of `purchase`; again with the same key, it is the same order.
   func checkOut(_ purchase: Purchase) async -> CheckoutAnswer {
+    if purchase.isFromCart { return await CartPurchase(purchase, in: self).checkOut() }
     struct Body: Encodable {
       struct Item: Encodable {
         let productId: Int
         let quantity: Int
       }
-      struct Address: Encodable {
-        let name = "Load Buyer"
-        let line1 = "1 High Street"
-        let city = "Springfield"
-        let postalCode = "12345"
-        let country = "US"
-      }
 
       let items: [Item]
-      let shippingAddress = Address()
+      let shippingAddress = BuyerAddress()
       let email: String
       let paymentToken: String
     }
     let body = Body(
       items: purchase.items.map { .init(productId: $0.productID, quantity: $0.quantity) },
-      email: "buyer-\(purchase.index)@load.example", paymentToken: purchase.paymentToken)
+      email: email(of: purchase), paymentToken: purchase.paymentToken)
     return await answer(
       .post, "/orders", of: "order", body, ["Idempotency-Key": key(of: purchase)])
   }
+
+  /// Each purchase is somebody else's.
+  func email(of purchase: Purchase) -> String { "\(key(of: purchase))@load.example" }
 
   /// Asks to cancel an order.
   func cancel(_ order: String, token: String) async -> CheckoutAnswer {
@@ -70,7 +67,7 @@ struct Storefront: Sendable {
       .post, "/payments/\(payment)/confirm", of: "payment", Body(), ["X-Access-Token": token])
   }
 
-  private func answer(
+  func answer(
     _ method: HTTPMethod, _ target: String, of service: String, _ body: some Encodable & Sendable,
     _ fields: [HTTPFieldName: String]
   ) async -> CheckoutAnswer {
@@ -146,7 +143,7 @@ struct Storefront: Sendable {
     return try JSONDecoder().decode(Value.self, from: Data(response.body))
   }
 
-  private func send(
+  func send(
     _ method: HTTPMethod, _ target: String, of service: String,
     _ body: (any Encodable & Sendable)?, _ fields: [HTTPFieldName: String]
   ) async throws -> HTTPResponse {
@@ -163,4 +160,13 @@ struct Storefront: Sendable {
     request.timeout = Self.answerWithin
     return try await client.handle(request)
   }
+}
+
+/// Where everything of a run goes.
+struct BuyerAddress: Encodable {
+  let name = "Load Buyer"
+  let line1 = "1 High Street"
+  let city = "Springfield"
+  let postalCode = "12345"
+  let country = "US"
 }

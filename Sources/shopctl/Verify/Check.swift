@@ -55,7 +55,8 @@ struct Check: Sendable {
 
   /// Who reads whose feed: the reader's short name, the source's.
   static let readers = [
-    ("order", "payment"), ("notification", "order"), ("notification", "payment"),
+    ("order", "payment"), ("order", "product"), ("notification", "order"),
+    ("notification", "payment"),
     ("notification", "product"), ("notification", "user"),
   ]
 }

@@ -132,6 +132,32 @@ let orderChecks = [
       FROM orders.orders GROUP BY principal, idem_key HAVING count(*) > 1 ORDER BY min(number)
       """),
   Check(
+    "I7", "a cart is bought once: it stands as its order does",
+    tables: ["orders.orders", "orders.carts"],
+    rows: "SELECT count(*) FROM orders.carts",
+    violations: """
+      SELECT format('cart %s: it is %s, and its order %s %s', c.id, c.status,
+          coalesce(o.number::text, 'does not exist'), coalesce(o.state, '')),
+        format('SELECT * FROM orders.carts WHERE id = %L;', c.id)
+      FROM orders.carts c LEFT JOIN orders.orders o ON o.id = c.order_id AND o.cart_id = c.id
+      WHERE (c.status = 'locked'
+          AND (o.state IS NULL OR o.state NOT IN ('pending', 'awaiting_payment', 'cancelling')))
+        OR (c.status = 'converted'
+          AND (o.state IS NULL OR o.state IN ('pending', 'awaiting_payment')))
+      UNION ALL
+      SELECT format('cart %s: %s orders of it go on: %s', cart_id, count(*),
+          string_agg(number::text, ', ' ORDER BY number)),
+        format('./shop order %s', min(number))
+      FROM orders.orders WHERE cart_id IS NOT NULL AND state <> 'cancelled'
+      GROUP BY cart_id HAVING count(*) > 1
+      UNION ALL
+      SELECT format('order %s: %s, its cart is %s', o.number, o.state, c.status),
+        format('./shop order %s', o.number)
+      FROM orders.orders o JOIN orders.carts c ON c.id = o.cart_id
+      WHERE (o.state IN \(Check.confirmed) AND c.status <> 'converted')
+        OR (o.state IN ('pending', 'awaiting_payment') AND c.status <> 'locked')
+      """),
+  Check(
     "I10", "an order's total is the sum of its parts, and of its lines",
     tables: ["orders.orders", "orders.order_lines"],
     rows: "SELECT count(*) FROM orders.order_lines",
@@ -165,6 +191,31 @@ let orderChecks = [
       WHERE a.amount <> o.total OR p.amount <> o.total OR p.currency <> o.currency
       ORDER BY o.number
       """),
-  Check("I10", "a coupon's uses are those of its orders", awaiting: "orders.coupon_uses"),
+  Check(
+    "I10", "a coupon's uses are those of its orders that were not given up",
+    tables: ["orders.orders", "orders.coupons", "orders.coupon_uses"],
+    rows: "SELECT count(*) FROM orders.coupon_uses",
+    violations: """
+      SELECT format('coupon %s: used %s, of %s, by %s orders', c.code, c.used,
+          coalesce(c.max_uses::text, 'any number'), count(o.id)),
+        format('SELECT * FROM orders.coupon_uses WHERE code = %L;', c.code)
+      FROM orders.coupons c LEFT JOIN orders.coupon_uses u ON u.code = c.code
+        LEFT JOIN orders.orders o ON o.id = u.order_id AND o.coupon_code = u.code
+          AND o.state <> 'cancelled'
+      GROUP BY c.code HAVING c.used <> count(o.id) OR c.used <> count(u.order_id)
+        OR c.used > c.max_uses
+      UNION ALL
+      SELECT format('order %s: has coupon %s, and uses none', o.number, o.coupon_code),
+        format('./shop order %s', o.number)
+      FROM orders.orders o LEFT JOIN orders.coupon_uses u ON u.order_id = o.id
+      WHERE o.coupon_code IS NOT NULL AND o.state <> 'cancelled' AND u.order_id IS NULL
+      UNION ALL
+      SELECT format('coupon %s: %s has used it %s times, and may %s', u.code, u.customer, count(*),
+          c.max_uses_per_customer),
+        format('SELECT * FROM orders.coupon_uses WHERE code = %L;', u.code)
+      FROM orders.coupon_uses u JOIN orders.coupons c ON c.code = u.code
+      GROUP BY u.code, u.customer, c.max_uses_per_customer
+      HAVING count(*) > c.max_uses_per_customer
+      """),
   Check("I10", "an order's refunds add up to what it was refunded", awaiting: "orders.refunds"),
 ]
