@@ -35,10 +35,12 @@ enum UserPeer {
   static func address(
     of user: UserID, in database: Database
   ) async throws -> (id: String, isDefault: Bool) {
-    let address = try await AddressRepository(runner: database).insert(
-      AddressFields(
-        name: "Ada", line1: "7 Rose Lane", line2: nil, city: "Bern", region: nil,
-        postalCode: "3000", country: "CH", phone: nil), isDefault: false, for: user)
+    let address = try await database.transaction { transaction in
+      try await AddressRepository(runner: transaction).insert(
+        AddressFields(
+          name: "Ada", line1: "7 Rose Lane", line2: nil, city: "Bern", region: nil,
+          postalCode: "3000", country: "CH", phone: nil), isDefault: false, for: user)
+    }
     return (address.id.description, address.isDefault)
   }
 }

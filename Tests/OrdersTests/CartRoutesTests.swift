@@ -304,7 +304,7 @@ import Testing
     #expect(order.email == "ada@example.com")
     #expect(bench.bench.peers.payments.map(\.captured) == [2680])
     let seen = try await bench.send(
-      .get, "/orders/\(order.id)", accessToken: try #require(order.accessToken))
+      .get, "/orders/\(order.id)", accessToken: order.accessToken)
     #expect(seen.status == .ok)
 
     let converted = try await bench.guest(.get, cart).cart()

@@ -213,7 +213,7 @@ struct Sabotage: Sendable, CustomTestStringConvertible {
       """
       UPDATE orders.orders SET cart_id = (
         SELECT min(id::text)::uuid FROM orders.carts WHERE status = 'converted')
-      WHERE id = \(aConfirmed) OR cart_id IS NULL
+      WHERE id = \(aConfirmed)
       """),
     Sabotage(
       "I10", "a coupon's uses", says: "used 7",
