@@ -44,6 +44,7 @@ package struct ProductApplication: ShopService {
       within: {
         ReservationService(store: ReservationRepository(runner: $0.transaction, outbox: outbox))
       },
+      stock: { StockService(store: StockRepository(runner: $0.transaction, outbox: outbox)) },
       snapshots: { try await VariantSnapshotRepository(runner: database).snapshots($0) }
     ).add(to: &routes)
   }

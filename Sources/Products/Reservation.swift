@@ -10,10 +10,27 @@ struct ReservationLine: Hashable, Sendable, Codable {
   let quantity: Int
 }
 
+extension [ReservationLine] {
+  private static var linesMax: Int { 100 }
+  private static var quantityMax: Int { 999 }
+
+  /// Notes as faults: no lines or too many, variants that are repeated, quantities out of range.
+  func validate(_ validation: inout Validation) {
+    validation.require(
+      (1...Self.linesMax).contains(count), "/lines", "out_of_range", "must be 1 to \(Self.linesMax)"
+    )
+    validation.require(
+      Set(map(\.variantId)).count == count, "/lines", "repeated", "must be of distinct variants")
+    for (index, line) in enumerated() {
+      validation.require(
+        (1...Self.quantityMax).contains(line.quantity), "/lines/\(index)/quantity", "out_of_range",
+        "must be 1 to \(Self.quantityMax)")
+    }
+  }
+}
+
 /// What an order wants kept for it, checked.
 struct HoldRequest: Sendable {
-  static let linesMax = 100
-  static let quantityMax = 999
   static let holdMax: Duration = .seconds(30 * 60)
 
   /// By ascending variant: the order in which stock rows are locked.
@@ -25,17 +42,7 @@ struct HoldRequest: Sendable {
     self.lines = lines.sorted { $0.variantId < $1.variantId }
     self.expiresAt = expiresAt
     var validation = Validation()
-    validation.require(
-      (1...Self.linesMax).contains(lines.count), "/lines", "out_of_range",
-      "must be 1 to \(Self.linesMax)")
-    validation.require(
-      Set(lines.map(\.variantId)).count == lines.count, "/lines", "repeated",
-      "must be of distinct variants")
-    for (index, line) in lines.enumerated() {
-      validation.require(
-        (1...Self.quantityMax).contains(line.quantity), "/lines/\(index)/quantity", "out_of_range",
-        "must be 1 to \(Self.quantityMax)")
-    }
+    lines.validate(&validation)
     validation.require(
       expiresAt > now && expiresAt <= now + Self.holdMax, "/expiresAt", "out_of_range",
       "must lie within the next 30 minutes")
@@ -64,9 +71,15 @@ struct Reservation: Sendable {
   var state: State
   var expiresAt: Timestamp
   let lines: [ReservationLine]
-  /// Units that have been shipped.
-  let unitsFulfilled: Int
+  /// Units that have been shipped, by variant.
+  var fulfilled: [Int: Int]
   var version: Int
+
+  /// Units of this variant that are still to be shipped.
+  func remaining(_ variant: Int) -> Int {
+    let ordered = lines.first { $0.variantId == variant }?.quantity ?? 0
+    return ordered - fulfilled[variant, default: 0]
+  }
 }
 
 /// What a command means for a reservation in its present state. Pure: what it costs in stock is the
@@ -109,9 +122,29 @@ extension Reservation {
     }
   }
 
+  /// `PUT` of a fulfilment: these units leave the house.
+  ///
+  /// - Returns: the reservation with them shipped.
+  /// - Throws: `ReservationError` `.overShipped`; `.closed` unless it is committed.
+  func fulfilling(_ shipped: [ReservationLine]) throws(ReservationError) -> Reservation {
+    guard state == .committed || state == .fulfilled else { throw .closed(state) }
+    var next = self
+    for line in shipped {
+      let remaining = remaining(line.variantId)
+      guard line.quantity <= remaining else {
+        throw .overShipped(variantID: line.variantId, remaining: remaining)
+      }
+      next.fulfilled[line.variantId, default: 0] += line.quantity
+    }
+    if next.lines.allSatisfy({ next.remaining($0.variantId) == 0 }) { next.state = .fulfilled }
+    return next
+  }
+
   /// `release`: give the stock back, for good.
   func stepToRelease() throws(ReservationError) -> ReservationStep {
-    guard unitsFulfilled == 0, state != .fulfilled else { throw .closed(.fulfilled) }
+    guard fulfilled.values.allSatisfy({ $0 == 0 }), state != .fulfilled else {
+      throw .closed(.fulfilled)
+    }
     return switch state {
     case .held, .committed: .giveBack(hasStock: true)
     case .expired: .giveBack(hasStock: false)
@@ -133,12 +166,17 @@ enum ReservationError: Failure, Hashable {
   /// The same order, but other lines than before.
   case otherLines
   case unknownVariants([Int])
+  /// More than is left to ship.
+  case overShipped(variantID: Int, remaining: Int)
+  /// The same fulfilment or restock, but other units than before.
+  case otherUnits
 
   var kind: FailureKind {
     switch self {
     case .insufficientStock: .insufficientStock
     case .closed: .reservationClosed
-    case .otherLines, .unknownVariants: .validationFailed
+    case .otherLines, .unknownVariants, .otherUnits: .validationFailed
+    case .overShipped: .overShipped
     }
   }
 
@@ -148,11 +186,18 @@ enum ReservationError: Failure, Hashable {
     case .closed(let state): "The reservation is \(state.rawValue)."
     case .otherLines: "The reservation of this order has other lines."
     case .unknownVariants(let ids): "There are no variants \(ids)."
+    case .overShipped(let variant, let remaining):
+      "Of variant \(variant) only \(remaining) units are left to ship."
+    case .otherUnits: "This id was used before for other units."
     }
   }
 
   var members: [String: FailureValue] {
-    if case .closed(let state) = self { ["state": .text(state.rawValue)] } else { [:] }
+    switch self {
+    case .closed(let state): ["state": .text(state.rawValue)]
+    case .overShipped(_, let remaining): ["remaining": .number(Int64(remaining))]
+    case .insufficientStock, .otherLines, .unknownVariants, .otherUnits: [:]
+    }
   }
 
   var faults: [Fault] {
@@ -165,9 +210,9 @@ enum ReservationError: Failure, Hashable {
             "variantId": .number(Int64($0.variantID)), "available": .number(Int64($0.available)),
           ])
       }
-    case .otherLines: [Fault("/lines", "differs")]
+    case .otherLines, .otherUnits: [Fault("/lines", "differs")]
     case .unknownVariants: [Fault("/lines", "unknown")]
-    case .closed: []
+    case .closed, .overShipped: []
     }
   }
 }

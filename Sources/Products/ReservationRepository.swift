@@ -8,6 +8,8 @@ struct ReservationRepository: ReservationStore {
   let runner: any SQLRunner
   let outbox: Outbox
 
+  var movements: StockMovementRepository { StockMovementRepository(runner: runner) }
+
   func reservation(_ id: OrderID) async throws -> Reservation? {
     try await read(id, lock: "")
   }
@@ -42,7 +44,9 @@ struct ReservationRepository: ReservationStore {
     }
     return Reservation(
       orderID: id, state: state, expiresAt: head.expiresAt, lines: lines.map(\.line),
-      unitsFulfilled: lines.reduce(0) { $0 + $1.fulfilled }, version: head.version)
+      fulfilled: Dictionary(
+        lines.map { ($0.line.variantId, $0.fulfilled) }, uniquingKeysWith: { first, _ in first }),
+      version: head.version)
   }
 
   func insert(
@@ -141,6 +145,50 @@ struct ReservationRepository: ReservationStore {
           data: Data(orderId: reservation.orderID, lines: reservation.lines)),
         in: runner)
     }
+    return saved
+  }
+
+  func units(ofFulfilment shipment: ShipmentID) async throws -> [ReservationLine] {
+    try await movements.units(movedFor: .shipment(shipment))
+  }
+
+  func saveFulfilment(
+    _ shipment: ShipmentID, of reservation: Reservation, _ lines: [ReservationLine], actor: String
+  ) async throws -> Reservation {
+    _ = try await lock(lines)
+    try await runner.send(
+      """
+      UPDATE stock SET on_hand = on_hand - line.quantity, reserved = reserved - line.quantity,
+        version = stock.version + 1
+      FROM unnest(\(lines.map(\.variantId)), \(lines.map(\.quantity))) AS line (variant, quantity)
+      WHERE stock.variant_id = line.variant
+      """)
+    try await runner.send(
+      """
+      UPDATE reservation_lines SET fulfilled = fulfilled + line.quantity
+      FROM unnest(\(lines.map(\.variantId)), \(lines.map(\.quantity))) AS line (variant, quantity)
+      WHERE order_id = \(reservation.orderID) AND variant_id = line.variant
+      """)
+    try await movements.add(lines, sign: -1, .shipped, for: .shipment(shipment), actor: actor)
+    try await runner.send(
+      """
+      UPDATE reservations SET state = \(reservation.state.rawValue), version = version + 1,
+        updated_at = now()
+      WHERE order_id = \(reservation.orderID)
+      """)
+    var saved = reservation
+    saved.version += 1
+    struct Data: Encodable {
+      let orderId: OrderID
+      let shipmentId: ShipmentID
+      /// What left the house now.
+      let lines: [ReservationLine]
+    }
+    try await outbox.append(
+      EventDraft(
+        type: "reservation.fulfilled", subject: "\(reservation.orderID)", version: saved.version,
+        data: Data(orderId: reservation.orderID, shipmentId: shipment, lines: lines)),
+      in: runner)
     return saved
   }
 

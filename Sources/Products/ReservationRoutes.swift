@@ -9,6 +9,7 @@ struct ReservationRoutes: Sendable {
 
   let service: ReservationService
   let within: @Sendable (Work) -> ReservationService
+  let stock: @Sendable (Work) -> StockService
   let snapshots: @Sendable (VariantQuery) async throws -> [VariantSnapshot]
 
   func add(to routes: inout Routes) {
@@ -30,6 +31,24 @@ struct ReservationRoutes: Sendable {
     routes.post("/internal/reservations/{orderId}/release", access: access) { call in
       let id: OrderID = try call.parameter("orderId")
       return try await answer(call) { try await $0.release(id, now: .now()) }
+    }
+    routes.put(
+      "/internal/reservations/{orderId}/fulfilments/{shipmentId}", access: access
+    ) { call in
+      let id: OrderID = try call.parameter("orderId")
+      let shipment: ShipmentID = try call.parameter("shipmentId")
+      let lines = try call.json(MovedUnits.self).checked()
+      return try await answer(call) {
+        try await $0.fulfil(id, shipment, lines, by: call.principal)
+      }
+    }
+    routes.put("/internal/restocks/{refundId}", access: access) { call in
+      let refund: RefundID = try call.parameter("refundId")
+      let lines = try call.json(MovedUnits.self).checked()
+      let restock = try await call.transactionally {
+        try await stock($0).restock(refund, lines, by: call.principal)
+      }
+      return try .json(restock)
     }
   }
 

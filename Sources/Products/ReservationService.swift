@@ -17,6 +17,13 @@ protocol ReservationStore: Sendable {
   /// Saves state and expiry, raises the version, and tells of it by an event.
   func save(_ reservation: Reservation, state: Reservation.State, expiresAt: Timestamp) async throws
     -> Reservation
+  /// What a fulfilment has shipped; empty if there is none of this id.
+  func units(ofFulfilment shipment: ShipmentID) async throws -> [ReservationLine]
+  /// Takes the lines' units out of the house, with their movements and an event; `reservation` is as
+  /// it is after that.
+  func saveFulfilment(
+    _ shipment: ShipmentID, of reservation: Reservation, _ lines: [ReservationLine], actor: String
+  ) async throws -> Reservation
 }
 
 /// What a command on a reservation ended in. A refusal is a value, not an error: what it has
@@ -70,6 +77,26 @@ struct ReservationService: Sendable {
     do {
       return try await perform(
         try reservation.stepToRelease(), reservation, reservation.expiresAt)
+    } catch let error as ReservationError {
+      return .refused(error)
+    }
+  }
+
+  /// Ships units of a committed reservation: they leave stock, and are reserved no longer.
+  ///
+  /// - Parameter lines: by ascending variant.
+  func fulfil(
+    _ id: OrderID, _ shipment: ShipmentID, _ lines: [ReservationLine], by actor: String
+  ) async throws -> ReservationOutcome {
+    guard let reservation = try await store.locked(id) else { throw NotFound("reservation") }
+    let known = try await store.units(ofFulfilment: shipment)
+    guard known.isEmpty else {
+      return known == lines ? .reserved(reservation, isNew: false) : .refused(.otherUnits)
+    }
+    do {
+      let shipped = try reservation.fulfilling(lines)
+      return .reserved(
+        try await store.saveFulfilment(shipment, of: shipped, lines, actor: actor), isNew: false)
     } catch let error as ReservationError {
       return .refused(error)
     }

@@ -121,6 +121,14 @@ protocol StockStore: Sendable {
     _ variantID: Int, by delta: Int, _ adjustment: StockAdjustment, actor: String
   ) async throws -> StockMovement
   func movements(of variantID: Int, _ page: PageRequest) async throws -> Page<StockMovement>
+  /// Locks the variants' rows in ascending order.
+  ///
+  /// - Returns: those that there are.
+  func lock(_ variantIDs: [Int]) async throws -> [Int]
+  /// The units that came back with a refund; empty if none did.
+  func units(ofRestock refund: RefundID) async throws -> [ReservationLine]
+  /// Puts locked variants' units back on the shelf, with their movements and events.
+  func receive(_ lines: [ReservationLine], with refund: RefundID, actor: String) async throws
 }
 
 /// The warehouse's use cases.
@@ -143,5 +151,26 @@ struct StockService: Sendable {
     guard let level = try await store.lockedLevel(of: variantID) else { throw NotFound("variant") }
     return try await store.move(
       variantID, by: try adjustment.delta(on: level), adjustment, actor: caller.principal)
+  }
+
+  /// Puts units that were shipped, and came back with a refund, on the shelf again; once for each
+  /// refund.
+  ///
+  /// - Parameter lines: by ascending variant.
+  /// - Throws: `ReservationError` `.unknownVariants`, `.otherUnits`.
+  func restock(
+    _ refund: RefundID, _ lines: [ReservationLine], by actor: String
+  ) async throws -> MovedUnits {
+    // Of two that arrive together, one waits here for the other's commit.
+    let known = try await store.lock(lines.map(\.variantId))
+    let unknown = lines.map(\.variantId).filter { !known.contains($0) }
+    guard unknown.isEmpty else { throw ReservationError.unknownVariants(unknown) }
+    let before = try await store.units(ofRestock: refund)
+    guard before.isEmpty else {
+      guard before == lines else { throw ReservationError.otherUnits }
+      return MovedUnits(lines: lines)
+    }
+    try await store.receive(lines, with: refund, actor: actor)
+    return MovedUnits(lines: lines)
   }
 }

@@ -43,18 +43,55 @@ struct StockRepository: StockStore {
     guard let movement, let moved else {
       throw PostgresError.invalid("a locked stock row did not change")
     }
+    try await tell(moved, delta: delta, reason: adjustment.reason)
+    if moved.hasBecomeLow(by: delta) { try await moved.tellLow(to: outbox, in: runner) }
+    return movement
+  }
+
+  private func tell(
+    _ moved: MovedStock, delta: Int, reason: StockAdjustment.Reason
+  ) async throws {
     struct Data: Encodable {
       let variantId: Int
       let delta: Int
-      let reason: String
+      let reason: StockAdjustment.Reason
     }
     try await outbox.append(
       EventDraft(
-        type: "stock.adjusted", subject: "\(variantID)", version: moved.version,
-        data: Data(variantId: variantID, delta: delta, reason: adjustment.reason.rawValue)),
+        type: "stock.adjusted", subject: "\(moved.variantID)", version: moved.version,
+        data: Data(variantId: moved.variantID, delta: delta, reason: reason)),
       in: runner)
-    if moved.hasBecomeLow(by: delta) { try await moved.tellLow(to: outbox, in: runner) }
-    return movement
+  }
+
+  // MARK: What comes back
+
+  func lock(_ variantIDs: [Int]) async throws -> [Int] {
+    try await runner.values(
+      """
+      SELECT variant_id FROM stock WHERE variant_id = ANY(\(variantIDs))
+      ORDER BY variant_id FOR UPDATE
+      """)
+  }
+
+  func units(ofRestock refund: RefundID) async throws -> [ReservationLine] {
+    try await StockMovementRepository(runner: runner).units(movedFor: .refund(refund))
+  }
+
+  func receive(_ lines: [ReservationLine], with refund: RefundID, actor: String) async throws {
+    let moved = try await runner.query(
+      """
+      UPDATE stock SET on_hand = on_hand + line.quantity, version = stock.version + 1
+      FROM unnest(\(lines.map(\.variantId)), \(lines.map(\.quantity))) AS line (variant, quantity),
+        variants v
+      WHERE stock.variant_id = line.variant AND v.id = line.variant
+      RETURNING \(MovedStock.columns)
+      """, MovedStock.init(row:))
+    try await StockMovementRepository(runner: runner)
+      .add(lines, sign: 1, .returned, for: .refund(refund), actor: actor)
+    for moved in moved {
+      let delta = lines.first { $0.variantId == moved.variantID }?.quantity ?? 0
+      try await tell(moved, delta: delta, reason: .returned)
+    }
   }
 
   private static let newestFirst = Keyset<StockMovement>(.descending, .init("id", \.id))

@@ -146,6 +146,16 @@ struct ProductsBench: Sendable {
     try await reservations { try await $0.release(id, now: .now()) }
   }
 
+  func fulfil(
+    _ id: OrderID, _ shipment: ShipmentID, _ lines: [ReservationLine]
+  ) async throws -> ReservationOutcome {
+    try await reservations { try await $0.fulfil(id, shipment, lines, by: "service:order-service") }
+  }
+
+  func onHand(_ variant: Int) async throws -> Int? {
+    try await database.value("SELECT on_hand FROM stock WHERE variant_id = \(variant)")
+  }
+
   /// As the expirer would at a time when all holds are over.
   func expire(_ id: OrderID) async throws {
     try await reservations { try await $0.expire(id, now: .now() + .seconds(3600)) }

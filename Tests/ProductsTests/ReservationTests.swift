@@ -13,7 +13,7 @@ struct ReservationTests {
   private func reservation(_ state: Reservation.State, fulfilled: Int = 0) -> Reservation {
     Reservation(
       orderID: .new(), state: state, expiresAt: Self.now, lines: Self.lines,
-      unitsFulfilled: fulfilled, version: 1)
+      fulfilled: fulfilled == 0 ? [:] : [1: fulfilled], version: 1)
   }
 
   private func request(_ lines: [ReservationLine] = lines) throws -> HoldRequest {
