@@ -10,6 +10,7 @@ struct EndpointTable: Sendable {
     let isProbe: Bool
     /// It was ejected already, and chosen in spite of that.
     let wasEjected: Bool
+    let began: Int64
   }
 
   /// All but the key: numbers only, so that looking at one for a choice copies no string.
@@ -195,7 +196,8 @@ struct EndpointTable: Sendable {
       endpoints[place]?.record.isProbed = true
       review(at: now)
     }
-    return Choice(key: keys[place], place: place, isProbe: isProbe, wasEjected: wasEjected)
+    return Choice(
+      key: keys[place], place: place, isProbe: isProbe, wasEjected: wasEjected, began: now)
   }
 
   private func isAmong(_ tried: [EndpointKey], _ place: Int) -> Bool {
@@ -228,11 +230,13 @@ struct EndpointTable: Sendable {
     case .ignored: break
     case .failure(let failure, _) where OutlierRules.counts(failure):
       let isProbe = choice.isProbe
-      if let reason = endpoints[choice.place]?.record.fail(failure, isProbe, rules, at: now) {
+      if let reason = endpoints[choice.place]?.record.fail(
+        failure, isProbe, rules, began: choice.began, at: now)
+      {
         eject(choice, reason, at: now)
       }
     case .success, .failure:
-      endpoints[choice.place]?.record.succeed(rules, at: now)
+      endpoints[choice.place]?.record.succeed(rules, began: choice.began, at: now)
       if choice.isProbe { restore(choice, at: now) }
     }
     if choice.isProbe { review(at: now) }

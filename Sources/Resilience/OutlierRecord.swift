@@ -13,6 +13,7 @@ struct OutlierRecord: Sendable {
   private(set) var timesEjected = 0
   private var failuresInARow = 0
   private var lossesInARow = 0
+  private var lastLoss = Int64.min
   /// Since when nothing was held against it.
   private var cleanSince: Int64 = 0
 
@@ -24,21 +25,30 @@ struct OutlierRecord: Sendable {
     return now >= end && !isProbed
   }
 
-  mutating func succeed(_ rules: OutlierRules, at now: Int64) {
+  /// - Parameter began: when the attempt did. An answer to one sent before a connection was lost may have
+  ///   been on its way already: it does not say that the instance is still there.
+  mutating func succeed(_ rules: OutlierRules, began: Int64, at now: Int64) {
     forgive(rules, at: now)
     failuresInARow = 0
-    lossesInARow = 0
+    if began >= lastLoss { lossesInARow = 0 }
   }
 
-  /// - Parameter isProbe: the call was let through to try an ejected endpoint.
+  /// - Parameters:
+  ///   - isProbe: the call was let through to try an ejected endpoint.
+  ///   - began: as of `succeed`.
   /// - Returns: why it should be ejected now, if it should.
   mutating func fail(
-    _ failure: FailureClass, _ isProbe: Bool, _ rules: OutlierRules, at now: Int64
+    _ failure: FailureClass, _ isProbe: Bool, _ rules: OutlierRules, began: Int64, at now: Int64
   ) -> BalancerEvent.EjectionReason? {
     forgive(rules, at: now)
     cleanSince = now
     failuresInARow += 1
-    lossesInARow = failure.isConnectionLoss ? lossesInARow + 1 : 0
+    if failure.isConnectionLoss {
+      lossesInARow += 1
+      lastLoss = now
+    } else if began >= lastLoss {
+      lossesInARow = 0
+    }
     if isEjected { return isProbe ? .probeFailed : nil }
     if lossesInARow >= rules.connectionLossesMax { return .connectionLosses }
     if failuresInARow >= rules.failuresMax { return .failures }

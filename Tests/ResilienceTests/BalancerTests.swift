@@ -111,8 +111,8 @@ struct BalancerTests {
     }
   }
 
-  func hold(_ balancer: Balancer) -> Held? {
-    guard let selection = balancer.select() else { return nil }
+  func hold(_ balancer: Balancer, avoiding tried: [EndpointKey] = []) -> Held? {
+    guard let selection = balancer.select(avoiding: tried) else { return nil }
     return Held(selection)
   }
 
@@ -241,6 +241,23 @@ struct BalancerTests {
   }
 
   @Test(
+    "an answer to what was sent before a connection was lost does not say that the instance is there"
+  )
+  func answerUnderWay() throws {
+    let balancer = try balancer(3)
+    let others = [Self.key(1), Self.key(2)]
+    let early = try #require(hold(balancer, avoiding: others))
+    let other = try #require(hold(balancer, avoiding: others))
+    clock.advance(by: .milliseconds(1))
+    call(balancer, Self.key(0), of: 3, .failure(.connectionRefused))
+    early.selection.take()?.finish(.success, attemptTimeout: nil)
+    other.selection.take()?.finish(.failure(.unavailable), attemptTimeout: nil)
+    clock.advance(by: .milliseconds(1))
+    call(balancer, Self.key(0), of: 3, .failure(.connectionRefused))
+    #expect(ejected(balancer) == [Self.key(0)])
+  }
+
+  @Test(
     "of an instance that ends the two first losses eject it; those that follow are known as no news"
   )
   func lostTogether() throws {
@@ -319,9 +336,9 @@ struct BalancerTests {
       record.restore(at: now)
     }
     #expect(record.timesEjected == 5)
-    record.succeed(rules, at: now + 29_999_999_999)
+    record.succeed(rules, began: now, at: now + 29_999_999_999)
     #expect(record.timesEjected == 3)
-    record.succeed(rules, at: now + 3_600_000_000_000)
+    record.succeed(rules, began: now, at: now + 3_600_000_000_000)
     #expect(record.timesEjected == 0)
   }
 
