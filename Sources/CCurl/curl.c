@@ -25,15 +25,25 @@ CURLcode ccurl_set_body(CURL *easy, const void *bytes, curl_off_t count) {
   return curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, count > 0 ? bytes : "");
 }
 
+curl_socket_t ccurl_open_socket(const struct curl_sockaddr *address) {
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 static curl_socket_t open_socket(void *context, curlsocktype purpose,
                                  struct curl_sockaddr *address) {
   (void)context;
   (void)purpose;
-  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  return ccurl_open_socket(address);
 }
 
 CURLcode ccurl_set_close_on_exec(CURL *easy) {
   return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+}
+
+CURLcode ccurl_set_socket_opener(CURL *easy, ccurl_socket_opener open, void *context) {
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open);
+  if (code == CURLE_OK) code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, context);
+  return code;
 }
 
 CURLcode ccurl_set_receivers(CURL *easy, ccurl_data_callback head, ccurl_data_callback body,

@@ -11,11 +11,24 @@ package import HTTPMessages
 package final class CurlClient: HTTPHandler {
   private let limits: ClientLimits
   private let tls: ClientTLS
+  private let reach: Reach
   private let curls: CurlLoops
 
-  package init(group: EventLoopGroup, limits: ClientLimits = .init(), tls: ClientTLS = .init()) {
+  /// Which addresses a client connects to.
+  package enum Reach: Sendable {
+    case anywhere
+    /// Public ones alone (`PeerAddress.isPublic`), looked at when connecting: for calls to
+    /// addresses that others chose.
+    case publicOnly
+  }
+
+  package init(
+    group: EventLoopGroup, limits: ClientLimits = .init(), tls: ClientTLS = .init(),
+    reach: Reach = .anywhere
+  ) {
     self.limits = limits
     self.tls = tls
+    self.reach = reach
     curls = CurlLoops(group: group, limits: limits)
   }
 
@@ -31,11 +44,16 @@ package final class CurlClient: HTTPHandler {
     let timeout = request.timeout ?? limits.exchangeTimeout
     guard timeout > .zero else { throw HTTPClientError.timedOut(sent: false) }
     let responseBytesMax = limits.responseBytesMax
+    let reach = reach
     let transfer = CurlTransfer(
       limits: limits,
       configure: { transfer, easy in
         plan.configure(transfer, easy)
         ccurl_set_long(easy, CURLOPT_TIMEOUT_MS, timeout.wholeMilliseconds)
+        switch reach {
+        case .anywhere: break
+        case .publicOnly: transfer.admitPublicAddressesOnly()
+        }
       },
       explain: { failure in
         HTTPClientError(failure, timeout: timeout, responseBytesMax: responseBytesMax)

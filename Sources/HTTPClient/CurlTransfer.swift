@@ -1,6 +1,7 @@
 import CCurl
 import EventLoops
 import Glibc
+import HTTPMessages
 
 /// What libcurl brought back.
 struct CurlReply: Sendable {
@@ -23,6 +24,8 @@ struct CurlFailure {
   let elapsed: Duration
   let systemError: Int32
   let isTooLarge: Bool
+  /// An address was not one that the client may connect to.
+  let isAddressRefused: Bool
 }
 
 /// One transfer of libcurl, from its set-up to the resumption of the task that waits for it.
@@ -45,6 +48,7 @@ final class CurlTransfer: @unchecked Sendable {
   private var lists: [UnsafeMutablePointer<curl_slist>] = []
   private var reply = CurlReply()
   private var isTooLarge = false
+  private var isAddressRefused = false
   private var upload: [UInt8] = []
   private var uploadPosition = 0
 
@@ -138,7 +142,7 @@ final class CurlTransfer: @unchecked Sendable {
           uploadBytes: Int(ccurl_info_size(easy, CURLINFO_SIZE_UPLOAD_T)),
           elapsed: .microseconds(ccurl_info_size(easy, CURLINFO_TOTAL_TIME_T)),
           systemError: Int32(truncatingIfNeeded: ccurl_info_long(easy, CURLINFO_OS_ERRNO)),
-          isTooLarge: isTooLarge)))
+          isTooLarge: isTooLarge, isAddressRefused: isAddressRefused)))
   }
 
   /// Gives up the handle and what it pointed to. The handle must have left the multi handle.
@@ -155,6 +159,17 @@ final class CurlTransfer: @unchecked Sendable {
     guard let easy, let list else { return }
     lists.append(list)
     ccurl_set_pointer(easy, option, list)
+  }
+
+  /// Lets the transfer connect to public addresses alone; see `PeerAddress.isPublic`. Asked about
+  /// the address itself, after its name was looked up: what a name meant before is of no use.
+  func admitPublicAddressesOnly() {
+    guard let easy else { return }
+    ccurl_set_socket_opener(
+      easy,
+      { context, _, address in
+        CurlTransfer.from(context).openPublicSocket(address!)
+      }, Unmanaged.passUnretained(self).toOpaque())
   }
 
   /// Uploads `bytes`, from the beginning again if libcurl must.
@@ -178,6 +193,17 @@ final class CurlTransfer: @unchecked Sendable {
   private static func from(_ context: UnsafeMutableRawPointer?) -> CurlTransfer {
     // The loop keeps the transfer for as long as libcurl has its handle.
     Unmanaged<CurlTransfer>.fromOpaque(context!).takeUnretainedValue()
+  }
+
+  private func openPublicSocket(_ address: UnsafePointer<curl_sockaddr>) -> curl_socket_t {
+    // Read where it is: an IPv6 address is longer than the struct's member for it.
+    let offset = MemoryLayout<curl_sockaddr>.offset(of: \.addr) ?? 0
+    let place = (UnsafeRawPointer(address) + offset).assumingMemoryBound(to: sockaddr.self)
+    guard PeerAddress(socketAddress: place)?.isPublic == true else {
+      isAddressRefused = true
+      return CURL_SOCKET_BAD
+    }
+    return ccurl_open_socket(address)
   }
 
   /// - Returns: `count`, or less to make libcurl give up.

@@ -11,6 +11,8 @@ extension HTTPClientError {
       self =
         isSent || failure.elapsed >= timeout
         ? .timedOut(sent: isSent) : .notSent(.connectTimedOut)
+    case CURLE_COULDNT_CONNECT where failure.isAddressRefused:
+      self = .notSent(.addressRefused)
     case CURLE_COULDNT_CONNECT:
       // A listener that ends resets whom it has not accepted yet: nobody listens there, either.
       self =

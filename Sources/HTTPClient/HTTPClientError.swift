@@ -20,6 +20,8 @@ package enum HTTPClientError: Error, Equatable {
     case connectionRefused
     case hostNotFound
     case connectTimedOut
+    /// The host has no address that the client may connect to (`CurlClient.Reach`).
+    case addressRefused
     case tlsFailed(String)
     /// `ClientLimits.transfersPerLoopMax` transfers are under way.
     case tooManyTransfers

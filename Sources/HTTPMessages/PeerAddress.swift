@@ -17,6 +17,16 @@ package struct PeerAddress: Sendable {
     words = unsafeBitCast(address, to: (UInt64, UInt64).self)
   }
 
+  /// - Returns: nil for an address of another family than IPv4 and IPv6.
+  package init?(socketAddress: UnsafePointer<sockaddr>) {
+    let bytes = UnsafeRawPointer(socketAddress)
+    switch Int32(socketAddress.pointee.sa_family) {
+    case AF_INET: self.init(bytes.loadUnaligned(as: sockaddr_in.self).sin_addr)
+    case AF_INET6: self.init(bytes.loadUnaligned(as: sockaddr_in6.self).sin6_addr)
+    default: return nil
+    }
+  }
+
   /// - Returns: nil if `text` is no address.
   package init?(_ text: String) {
     var v4 = in_addr()

@@ -25,6 +25,15 @@ typedef int (*ccurl_seek_callback)(void *context, curl_off_t offset, int origin)
 /// connection open after we closed it.
 CURLcode ccurl_set_close_on_exec(CURL *easy);
 
+/// Opens a socket for `address`, or answers CURL_SOCKET_BAD so that the transfer does without it.
+typedef curl_socket_t (*ccurl_socket_opener)(void *context, curlsocktype purpose,
+                                             struct curl_sockaddr *address);
+/// Asks `open` for a socket to each address that the transfer would connect to, whatever name it was
+/// found by.
+CURLcode ccurl_set_socket_opener(CURL *easy, ccurl_socket_opener open, void *context);
+/// A socket for `address` that closes on exec; CURL_SOCKET_BAD if there is none.
+curl_socket_t ccurl_open_socket(const struct curl_sockaddr *address);
+
 /// Where the lines of the response head and the bytes of the response body go.
 CURLcode ccurl_set_receivers(CURL *easy, ccurl_data_callback head, ccurl_data_callback body,
                              void *context);
