@@ -128,6 +128,64 @@ struct FeedConsumerTests {
     #expect(try await parked(bench).isEmpty)
   }
 
+  @Test("a parked event is listed whole, and applied once more when somebody asks for it")
+  func retryParked() async throws {
+    let bench = try await KitBench()
+    try await publish(["1", "2", "3"], in: bench)
+    let failing = consumer(bench) { event, _ in if event.subject == "2" { throw Refused() } }
+    var place = try #require(try await failing.takeLease())
+    for _ in 0..<FeedConsumer.failuresMax - 1 {
+      await #expect(throws: Refused.self) { try await failing.advance(&place) }
+    }
+    #expect(try await failing.advance(&place))
+    let letters = DeadLetters(runner: bench.database)
+    let letter = try #require(try await letters.page(PageRequest()).elements.first)
+    #expect(letter.position == 2 && letter.retryAt == nil)
+    let shown = String(decoding: try JSONEncoding.encode(letter), as: UTF8.self)
+    #expect(shown.contains(#""subject":"2""#) && shown.contains(#""type":"shop.thing.made.v1""#))
+
+    await #expect(throws: NotFound.self) { try await letters.retry("kit", 1) }
+    await #expect(throws: NotFound.self) { try await letters.retry("other", 2) }
+    // Nobody asked: it stays.
+    try await failing.retryParked(place)
+    #expect(try await parked(bench) == [2])
+    // Still broken: it stays, and waits to be asked for again.
+    #expect(try await letters.retry("kit", 2).retryAt != nil)
+    try await failing.retryParked(place)
+    #expect(try await letters.page(PageRequest()).elements.map(\.retryAt) == [nil])
+
+    _ = try await letters.retry("kit", 2)
+    let mended = consumer(bench)
+    try await mended.retryParked(place)
+    try await mended.retryParked(place)
+    #expect(try await bench.effects() == ["1", "3", "2"])
+    #expect(try await parked(bench).isEmpty)
+    #expect(try await offset(bench) == 3)
+  }
+
+  @Test("who lost the lease applies no parked event")
+  func retryWithoutLease() async throws {
+    let bench = try await KitBench()
+    try await publish(["1"], in: bench)
+    let consumer = consumer(bench)
+    let old = try #require(try await consumer.takeLease())
+    try await bench.database.execute(
+      """
+      INSERT INTO dead_letters (source, position, event, error, retry_at)
+      SELECT 'kit', position, jsonb_build_object('id', event_id, 'type', type, 'subject', subject,
+        'sequence', position::text, 'time', '2026-11-22T10:00:00.000Z', 'data', data), '', now()
+      FROM outbox
+      """)
+    try await bench.database.execute("UPDATE consumer_offsets SET lease_until = now()")
+    let new = try #require(try await consumer.takeLease())
+    try await consumer.retryParked(old)
+    #expect(try await bench.effects().isEmpty)
+    #expect(try await parked(bench) == [1])
+    try await consumer.retryParked(new)
+    #expect(try await bench.effects() == ["1"])
+    #expect(try await parked(bench).isEmpty)
+  }
+
   @Test("one consumer at a time holds the lease")
   func lease() async throws {
     let bench = try await KitBench()

@@ -1,4 +1,5 @@
 import Logging
+import SharedKernel
 import Testing
 
 @testable import ServiceKit
@@ -24,6 +25,22 @@ struct RunTimeLogLevelTests {
     setting.take("trace")
     setting.take(value)
     #expect(level.current == .trace)
+  }
+
+  @Test("a level that was asked for stays a quarter of an hour, whatever Consul says meanwhile")
+  func lent() throws {
+    let setting = setting
+    let start = ContinuousClock.now
+    _ = setting.lend(.trace, at: start)
+    #expect(level.current == .trace)
+    setting.take("warning")
+    #expect(level.current == .trace)
+    setting.apply(at: start + .seconds(899))
+    #expect(level.current == .trace)
+    setting.apply(at: start + .seconds(900))
+    #expect(level.current == .warning)
+    #expect(try RunTimeLogLevel.level("DEBUG") == .debug)
+    #expect(throws: ValidationFailure.self) { try RunTimeLogLevel.level("loud") }
   }
 
   @Test("each service has a key of its own")

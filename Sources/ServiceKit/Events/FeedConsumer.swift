@@ -16,7 +16,14 @@ package struct FeedEvent: Sendable {
   package let traceparent: String?
   /// Whether this consumer was this far before: its offset was set back.
   package let isReplay: Bool
+  /// As the feed told it: a CloudEvents object.
+  var envelope: JSONValue = .null
   let payload: JSONValue
+
+  /// The whole event as JSON, in the form of CloudEvents 1.0.
+  package var json: [UInt8] {
+    get throws { try JSONEncoding.encode(envelope) }
+  }
 
   /// The event's data, of which a consumer declares only what it reads.
   package func data<Value: Decodable>(as type: Value.Type = Value.self) throws -> Value {
@@ -36,6 +43,8 @@ package struct FeedConsumer: Sendable {
   static let lease: Duration = .seconds(30)
   /// After so many failures an event is put aside, so that one bad event does not stop the feed.
   static let failuresMax = 10
+  /// Characters of an error that are kept with it.
+  private static let errorMax = 1000
 
   let source: String
   let types: [String]
@@ -73,7 +82,10 @@ package struct FeedConsumer: Sendable {
         continue
       }
       do {
-        while !Task.isCancelled, try await advance(&place) {}
+        while !Task.isCancelled {
+          try await retryParked(place)
+          guard try await advance(&place) else { break }
+        }
       } catch {
         lags.note(nil, of: source)
         await giveBackLease(place)
@@ -190,11 +202,13 @@ package struct FeedConsumer: Sendable {
     return true
   }
 
+  /// Another consumer has the place, or somebody moved it.
+  private struct LeaseLost: Error {}
+
   /// Runs `effect` and moves the offset, together.
   private func commit(
     _ place: Place, to next: Int64, _ effect: (Transaction) async throws -> Void
   ) async throws -> Bool {
-    struct LeaseLost: Error {}
     do {
       try await database.transaction { transaction in
         try await effect(transaction)
@@ -240,14 +254,66 @@ package struct FeedConsumer: Sendable {
     logger.error(
       "an event is parked",
       metadata: ["source": "\(source)", "position": "\(event.position)", "error": "\(error)"])
-    let json = JSONText(try JSONEncoding.encode(event.payload))
+    let json = JSONText(try event.json)
     return try await commit(place, to: event.position) { transaction in
       try await transaction.send(
         """
         INSERT INTO dead_letters (source, position, event, error)
-        VALUES (\(source), \(event.position), \(json), \(String("\(error)".prefix(1000))))
+        VALUES (\(source), \(event.position), \(json), \(String("\(error)".prefix(Self.errorMax))))
         ON CONFLICT DO NOTHING
         """)
+    }
+  }
+
+  /// Applies the parked events that somebody asked for once more, each with its letter's end. What
+  /// fails stays parked.
+  func retryParked(_ place: Place) async throws {
+    let letters = try await database.query(
+      """
+      SELECT position, event FROM dead_letters
+      WHERE source = \(source) AND retry_at IS NOT NULL ORDER BY position LIMIT \(Self.batchMax)
+      """
+    ) { row in (position: try row.next(as: Int64.self), event: try row.next(as: JSONText.self)) }
+    for letter in letters {
+      do {
+        let envelope = try JSONParser.parse(Array(letter.event.text.utf8))
+        let event = try FeedEvent(envelope, seenUpTo: letter.position - 1)
+        try await apply(event, parkedFor: place)
+      } catch let error as PostgresError where error.isUnavailability || error.isRetryable {
+        throw error
+      } catch is CancellationError {
+        throw CancellationError()
+      } catch is LeaseLost {
+        return
+      } catch {
+        logger.warning(
+          "a parked event failed again",
+          metadata: [
+            "source": "\(source)", "position": "\(letter.position)", "error": "\(error)",
+          ])
+        try await database.execute(
+          """
+          UPDATE dead_letters
+          SET retry_at = NULL, error = \(String("\(error)".prefix(Self.errorMax))), at = now()
+          WHERE source = \(source) AND position = \(letter.position)
+          """)
+      }
+    }
+  }
+
+  private func apply(_ event: FeedEvent, parkedFor place: Place) async throws {
+    try await database.transaction { transaction in
+      // First, so that of two that were told to retry it one does nothing.
+      let isOurs = try await transaction.first(
+        """
+        SELECT 1 FROM consumer_offsets WHERE source = \(source) AND epoch = \(place.epoch)
+        FOR UPDATE
+        """
+      ) { try $0.next(as: Int32.self) }
+      guard isOurs != nil else { throw LeaseLost() }
+      try await apply(event, transaction)
+      try await transaction.send(
+        "DELETE FROM dead_letters WHERE source = \(source) AND position = \(event.position)")
     }
   }
 
@@ -257,22 +323,27 @@ package struct FeedConsumer: Sendable {
     guard case .array(let elements) = try JSONParser.parse(body) else {
       throw Problem(.dependencyUnavailable, "The feed's answer is no array.")
     }
-    return try elements.map { element in
-      guard let id = element["id"]?.textValue.flatMap({ UUID128($0) }),
-        let type = element["type"]?.textValue, let subject = element["subject"]?.textValue,
-        let position = element["sequence"]?.textValue.flatMap({ Int64($0) }),
-        let time = element["time"]?.textValue.flatMap({ Timestamp($0) }),
-        let data = element["data"]
-      else {
-        throw Problem(.dependencyUnavailable, "The feed's answer holds an event without its parts.")
-      }
-      let version: Int64 =
-        if case .number(let text) = element["version"] { Int64(text) ?? 0 } else { 0 }
-      return FeedEvent(
-        id: id, type: shortType(type), subject: subject, position: position, version: version,
-        time: time, traceparent: element["traceparent"]?.textValue,
-        isReplay: position <= highPosition, payload: data)
+    return try elements.map { try FeedEvent($0, seenUpTo: highPosition) }
+  }
+}
+
+extension FeedEvent {
+  /// - Throws: `Problem` for what is no event of a feed of ours.
+  fileprivate init(_ element: JSONValue, seenUpTo highPosition: Int64) throws {
+    guard let id = element["id"]?.textValue.flatMap({ UUID128($0) }),
+      let type = element["type"]?.textValue, let subject = element["subject"]?.textValue,
+      let position = element["sequence"]?.textValue.flatMap({ Int64($0) }),
+      let time = element["time"]?.textValue.flatMap({ Timestamp($0) }),
+      let data = element["data"]
+    else {
+      throw Problem(.dependencyUnavailable, "The feed's answer holds an event without its parts.")
     }
+    let version: Int64 =
+      if case .number(let text) = element["version"] { Int64(text) ?? 0 } else { 0 }
+    self.init(
+      id: id, type: Self.shortType(type), subject: subject, position: position, version: version,
+      time: time, traceparent: element["traceparent"]?.textValue,
+      isReplay: position <= highPosition, envelope: element, payload: data)
   }
 
   /// `shop.order.confirmed.v1` is `order.confirmed`.

@@ -25,6 +25,7 @@ struct ServiceRunner<Service: ShopService> {
     let userKeys: Worker?
     let sequencer: Sequencer
     let stored: StoredGauges
+    let logLevel: RunTimeLogLevel
     let instance: String
   }
 
@@ -36,10 +37,9 @@ struct ServiceRunner<Service: ShopService> {
       secrets: try ServiceSecrets.load(
         directory: try settings.keysDirectory, service: Service.identity.name),
       keys: try ServiceKeys.load(
-        directory: try settings.keysDirectory, service: Service.identity.name))
+        directory: try settings.keysDirectory, service: Service.identity.name), level: level)
     let logger = parts.context.logger
-    let runTimeLevel = RunTimeLogLevel(
-      service: Service.identity.name, level: level, standard: settings.logLevel, logger: logger)
+    let runTimeLevel = parts.logLevel
     let server = HTTPServer(
       handler: parts.routes.router, group: parts.context.group, host: settings.host,
       port: settings.port, observer: parts.observer)
@@ -53,7 +53,7 @@ struct ServiceRunner<Service: ShopService> {
         Worker("sequencer") { try await parts.sequencer.run() },
         Worker("feed-bell") { await parts.sequencer.bell.listen() },
         parts.context.singleton("key-purge") { try await purgeKeys(parts.context.database) },
-        parts.stored.worker,
+        parts.stored.worker, runTimeLevel.worker,
       ] + (parts.userKeys.map { [$0] } ?? [])
       + (parts.context.peers.watch(key: runTimeLevel.key, runTimeLevel.take).map { [$0] } ?? [])
     // Ended in reverse order: leave discovery, drain the server, stop the workers, close the pools.
@@ -85,12 +85,17 @@ struct ServiceRunner<Service: ShopService> {
       environment: ["DATABASE_URL": "postgresql://nobody@127.0.0.1/none"], for: .inspect,
       portDefault: Service.identity.port)
     return try await ServiceRunner(settings: settings).build(
-      secrets: try ServiceSecrets(key: [UInt8](repeating: 0, count: 32)), keys: nil)
+      secrets: try ServiceSecrets(key: [UInt8](repeating: 0, count: 32)), keys: nil,
+      level: LogLevel(settings.logLevel))
   }
 
-  private func build(secrets: ServiceSecrets, keys: ServiceKeys?) async throws -> Parts {
+  private func build(
+    secrets: ServiceSecrets, keys: ServiceKeys?, level: LogLevel
+  ) async throws -> Parts {
     let identity = Service.identity
     let logger = Logger(label: identity.name)
+    let logLevel = RunTimeLogLevel(
+      service: identity.name, level: level, standard: settings.logLevel, logger: logger)
     let group = EventLoopGroup(count: settings.eventLoops == 0 ? nil : settings.eventLoops)
     var configuration = try DatabaseConfiguration(url: settings.databaseURL)
     configuration.applicationName = identity.name
@@ -142,7 +147,8 @@ struct ServiceRunner<Service: ShopService> {
       startedAt: .now(), readiness: readiness, metrics: metrics,
       metricsToken: settings.metricsToken, openAPI: Service.openAPI, peers: peers,
       database: database, invariants: feedInvariants + service.invariants,
-      feed: EventFeed(source: identity.short, database: database, signal: signal)
+      feed: EventFeed(source: identity.short, database: database, signal: signal),
+      logLevel: logLevel
     ).add(to: &routes)
     if let faults { FaultRoutes(points: faults).add(to: &routes) }
     return Parts(
@@ -155,7 +161,7 @@ struct ServiceRunner<Service: ShopService> {
       sequencer: Sequencer(
         database: database, signal: signal,
         bell: FeedBell(source: identity.short, database: database, signal: signal)),
-      stored: stored, instance: instance)
+      stored: stored, logLevel: logLevel, instance: instance)
   }
 
   private func verifier(keys: ServiceKeys, _ service: Service, _ peers: Peers) -> TokenVerifier {

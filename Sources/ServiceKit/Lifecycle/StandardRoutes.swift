@@ -17,6 +17,7 @@ struct StandardRoutes {
   let database: Database
   let invariants: [Invariant]
   let feed: EventFeed
+  let logLevel: RunTimeLogLevel
 
   /// Who consumes feeds; which of them is for each consumer to know.
   private static let feedReaders: Set<String> = ["order-service", "notification-service"]
@@ -103,6 +104,25 @@ struct StandardRoutes {
       return try await call.idempotently { work in
         try .json(try await reset.apply(to: source, in: work.transaction), status: .accepted)
       }
+    }
+    routes.get("/admin/dead-letters", access: .admin) { call in
+      let page = try await DeadLetters(runner: database).page(call.query(pageParameters).page())
+      return try .page(page, of: call).counting(page.total)
+    }
+    routes.post("/admin/dead-letters/{source}/{position}/retry", access: .admin) { call in
+      let letter = try await DeadLetters(runner: database).retry(
+        call.parameter("source"), call.parameter("position"))
+      return try .json(letter, status: .accepted)
+    }
+    let logLevel = logLevel
+    routes.put("/admin/log-level", access: .admin) { call in
+      struct Wanted: Decodable { let level: String }
+      struct Answer: Encodable {
+        let level: String
+        let until: Timestamp
+      }
+      let level = try RunTimeLogLevel.level(call.json(Wanted.self).level)
+      return try .json(Answer(level: level.rawValue, until: logLevel.lend(level)))
     }
     routes.get("/admin/discovery", access: .admin) { _ in try .json(peers.discovery()) }
     routes.put("/admin/maintenance", access: .admin) { call in

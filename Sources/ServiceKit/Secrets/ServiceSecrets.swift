@@ -94,3 +94,8 @@ package func randomBytes(_ count: Int) -> [UInt8] {
 package func sha256(_ bytes: [UInt8]) -> [UInt8] {
   Array(SHA256.hash(data: bytes))
 }
+
+/// HMAC-SHA256 of `bytes`, 32 bytes: for keys that are shared with somebody else.
+package func hmacSHA256(_ bytes: [UInt8], key: [UInt8]) -> [UInt8] {
+  Array(HMAC<SHA256>.authenticationCode(for: bytes, using: SymmetricKey(data: key)))
+}

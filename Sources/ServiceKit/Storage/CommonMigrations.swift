@@ -86,5 +86,11 @@ package func commonMigrations(appRole: String) -> [Migration] {
       -- A service tells by it whether its schema is up to date.
       GRANT SELECT ON schema_migrations TO \(appRole);
       """),
+    Migration(
+      "kit-0006-dead-letter-retries",
+      """
+      ALTER TABLE dead_letters ADD COLUMN retry_at timestamptz;
+      GRANT UPDATE ON dead_letters TO \(appRole);
+      """),
   ]
 }
