@@ -14,32 +14,63 @@ package struct UserApplication: ShopService {
   private let context: ServiceContext
   private let keys: SigningKeyRepository
 
-  package init(_ context: ServiceContext) {
+  /// SHOP_URL: where the links of mails lead.
+  private let linkBase: String
+
+  package init(_ context: ServiceContext) throws {
     self.context = context
+    linkBase = try context.settings.reading { reader in
+      reader.parsed("SHOP_URL", expected: "an address such as https://shop.example") { text in
+        text.hasPrefix("https://") || text.hasPrefix("http://")
+          ? String(text.reversed().drop { $0 == "/" }.reversed()) : nil
+      } ?? "http://localhost:8080"
+    }
     keys = SigningKeyRepository(database: context.database, secrets: context.secrets)
   }
 
   package func addRoutes(to routes: inout Routes) {
     let outbox = context.outbox
     let users = UserRepository(runner: context.database, outbox: outbox)
-    let limits = AttemptLimits(store: AttemptRepository(database: context.database))
+    let database = context.database
+    let limits = AttemptLimits(
+      store: AttemptRepository(database: database),
+      refused: { account in
+        _ = try await database.transaction { transaction in
+          try await AccountRepository(runner: transaction, outbox: outbox).lock(
+            account, after: AttemptLimits.perAccountMax, within: AttemptLimits.window)
+        }
+      })
+    let hashPassword = { @Sendable (password: NewPassword) in
+      try await orBusy { try await PasswordHash.make(of: password.text).text }
+    }
     UserRoutes(
       service: UserService(store: users), limits: limits,
       within: { UserService(store: UserRepository(runner: $0.transaction, outbox: outbox)) },
-      hashPassword: { password in
-        try await orBusy { try await PasswordHash.make(of: password.text).text }
-      }
+      hashPassword: hashPassword
     ).add(to: &routes)
     AddressRoutes(
       store: AddressRepository(runner: context.database),
       within: { AddressRepository(runner: $0.transaction) }
     ).add(to: &routes)
     let keys = keys
+    let cryptography = Cryptography(keys: keys, secrets: context.secrets)
     SessionRoutes(
       service: SessionService(
-        users: users, store: SessionRepository(database: context.database), limits: limits,
-        cryptography: Cryptography(keys: keys, secrets: context.secrets)),
+        users: users, store: SessionRepository(database: database), limits: limits,
+        cryptography: cryptography),
       keySet: { try await keys.keySet() }
+    ).add(to: &routes)
+    let secrets = context.secrets
+    AccountRoutes(
+      store: AccountRepository(runner: database, outbox: outbox),
+      within: {
+        AccountService(store: AccountRepository(runner: $0.transaction, outbox: outbox))
+      },
+      links: ActionLinks(
+        base: linkBase,
+        code: { secrets.accessToken(kind: $0.tokenKind, id: "\($1)") },
+        isRight: { secrets.isValid($0, kind: $1.tokenKind, id: "\($2)") }),
+      limits: limits, cryptography: cryptography, hashPassword: hashPassword
     ).add(to: &routes)
   }
 
@@ -67,6 +98,11 @@ package struct UserApplication: ShopService {
   package static func seed(_ database: Database) async throws {
     try await UserSeedRepository(database: database).run()
   }
+}
+
+extension AccountAction.Kind {
+  /// What tells its tokens from all others that the service makes.
+  fileprivate var tokenKind: String { "action-\(rawValue)" }
 }
 
 /// Says when to come back, if as many passwords are being hashed as may be.

@@ -8,6 +8,8 @@ struct Session: Sendable {
   let id: UUID128
   let userID: UserID
   let userAgent: String?
+  /// Where it was begun, as far as `AttemptLimits.prefix` tells.
+  let addressPrefix: String?
   let createdAt: Timestamp
   let expiresAt: Timestamp
 }

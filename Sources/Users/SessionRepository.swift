@@ -9,9 +9,10 @@ struct SessionRepository: SessionStore {
   func insert(_ session: Session, refreshHash: [UInt8]) async throws {
     try await database.execute(
       """
-      INSERT INTO sessions (id, user_id, refresh_sha256, user_agent, created_at, expires_at)
+      INSERT INTO sessions (id, user_id, refresh_sha256, user_agent, ip_prefix,
+        created_at, expires_at)
       VALUES (\(session.id), \(session.userID), \(refreshHash), \(session.userAgent),
-        \(session.createdAt), \(session.expiresAt))
+        \(session.addressPrefix), \(session.createdAt), \(session.expiresAt))
       """)
   }
 
@@ -24,9 +25,10 @@ struct SessionRepository: SessionStore {
         UPDATE sessions SET refresh_sha256 = \(new)
         WHERE id = \(id) AND refresh_sha256 = \(old) AND revoked_at IS NULL
           AND expires_at > now()
-        RETURNING id, user_id, user_agent, created_at, expires_at
+        RETURNING id, user_id, user_agent, ip_prefix, created_at, expires_at
       )
-      SELECT r.id, r.user_id, r.user_agent, r.created_at, r.expires_at, \(UserRepository.columns)
+      SELECT r.id, r.user_id, r.user_agent, r.ip_prefix, r.created_at, r.expires_at,
+        \(UserRepository.columns)
       FROM rotated r JOIN users u ON u.id = r.user_id
       """
     ) { row in (session: try Session(row: &row), user: try User(row: &row)) }
@@ -48,7 +50,7 @@ struct SessionRepository: SessionStore {
   func sessions(of user: UserID) async throws -> [Session] {
     try await database.query(
       """
-      SELECT id, user_id, user_agent, created_at, expires_at FROM sessions
+      SELECT id, user_id, user_agent, ip_prefix, created_at, expires_at FROM sessions
       WHERE user_id = \(user) AND revoked_at IS NULL AND expires_at > now() ORDER BY id DESC
       LIMIT 100
       """, Session.init(row:))
@@ -60,6 +62,7 @@ extension Session {
     id = try row.next()
     userID = try row.next()
     userAgent = try row.next()
+    addressPrefix = try row.next()
     createdAt = try row.next()
     expiresAt = try row.next()
   }

@@ -49,7 +49,9 @@ extension UserError: RetryableFailure {
     switch self {
     case .tooManyAttempts: AttemptLimits.window
     case .busy: .seconds(1)
-    case .emailTaken, .invalidCredentials, .sessionEnded, .changedMeanwhile: nil
+    case .emailTaken, .invalidCredentials, .sessionEnded, .changedMeanwhile, .linkIsOver,
+      .lastAdministrator:
+      nil
     }
   }
 }
@@ -58,6 +60,8 @@ private struct SessionView: Encodable {
   let id: UUID128
   let isCurrent: Bool
   let userAgent: String?
+  /// The network that it was begun from: `192.0.2`.
+  let addressPrefix: String?
   let createdAt: Timestamp
   let expiresAt: Timestamp
 
@@ -65,6 +69,7 @@ private struct SessionView: Encodable {
     id = session.id
     self.isCurrent = isCurrent
     userAgent = session.userAgent
+    addressPrefix = session.addressPrefix
     createdAt = session.createdAt
     expiresAt = session.expiresAt
   }

@@ -43,28 +43,21 @@ struct SessionService: Sendable {
   ) async throws -> TokenPair {
     // What is no address has no account: all such attempts count as one.
     let account = (try? EmailAddress(email))?.text ?? "(no address)"
-    let attempt = try await limits.beginSignIn(to: account, from: address)
     let credentials = try await users.credentials(of: account)
-    let isRight: Bool
-    do {
-      isRight = try await cryptography.isRight(password, for: credentials?.passwordHash)
-    } catch {
-      // It was not looked at.
-      try await limits.withdraw(attempt)
-      throw error
+    try await limits.trying(account, from: address) {
+      let isRight = try await cryptography.isRight(password, for: credentials?.passwordHash)
+      return isRight && credentials?.user.status == .active
     }
-    guard isRight, let credentials, credentials.user.status == .active else {
-      throw UserError.invalidCredentials
-    }
+    guard let credentials else { throw UserError.invalidCredentials }
     let user = credentials.user
-    try await limits.withdraw(attempt)
     try await strengthen(credentials, password)
     let now = Timestamp.now()
     let id = UUID128.v7(at: now)
     let refreshToken = cryptography.newRefreshToken(for: id)
     let session = Session(
       id: id, userID: user.id, userAgent: userAgent.map { String($0.prefix(200)) },
-      createdAt: now, expiresAt: now + Session.life)
+      addressPrefix: AttemptLimits.prefix(of: address), createdAt: now,
+      expiresAt: now + Session.life)
     try await store.insert(session, refreshHash: cryptography.hash(ofToken: refreshToken))
     return try await pair(for: user, session.id, refreshToken)
   }

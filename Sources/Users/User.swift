@@ -143,6 +143,10 @@ enum UserError: Failure, Hashable {
   case busy
   /// A refresh token that is not, or no longer, good.
   case sessionEnded
+  /// A link of a mail that was used, or is too old.
+  case linkIsOver
+  /// Without whom nobody could administer the shop.
+  case lastAdministrator
   case changedMeanwhile(currentVersion: Int)
 
   var kind: FailureKind {
@@ -151,6 +155,8 @@ enum UserError: Failure, Hashable {
     case .invalidCredentials: .invalidCredentials
     case .tooManyAttempts, .busy: .rateLimited
     case .sessionEnded: .unauthenticated
+    case .linkIsOver: .gone
+    case .lastAdministrator: .resourceInUse
     case .changedMeanwhile: .preconditionFailed
     }
   }
@@ -162,6 +168,8 @@ enum UserError: Failure, Hashable {
     case .tooManyAttempts: "Too many attempts; try again in 15 minutes."
     case .busy: "Too many are signing in at the moment."
     case .sessionEnded: "The session has ended; sign in again."
+    case .linkIsOver: "The link was used, or is too old; ask for another."
+    case .lastAdministrator: "There is no other active administrator."
     case .changedMeanwhile(let version): "This is at version \(version)."
     }
   }
@@ -170,7 +178,9 @@ enum UserError: Failure, Hashable {
     switch self {
     case .emailTaken: ["field": "email"]
     case .changedMeanwhile(let version): ["currentVersion": .number(Int64(version))]
-    case .invalidCredentials, .tooManyAttempts, .busy, .sessionEnded: [:]
+    case .invalidCredentials, .tooManyAttempts, .busy, .sessionEnded, .linkIsOver,
+      .lastAdministrator:
+      [:]
     }
   }
 }

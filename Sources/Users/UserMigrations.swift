@@ -65,4 +65,25 @@ let userMigrations: [Migration] = [
     CREATE UNIQUE INDEX addresses_default ON addresses (user_id) WHERE is_default;
     GRANT SELECT, INSERT, UPDATE, DELETE ON addresses TO user_app;
     """),
+  Migration(
+    "0003-account-actions",
+    """
+    CREATE TABLE actions (
+      id uuid PRIMARY KEY,
+      user_id uuid NOT NULL REFERENCES users,
+      kind text NOT NULL CHECK (kind IN ('verify_email', 'reset_password')),
+      expires_at timestamptz NOT NULL,
+      used_at timestamptz,
+      created_at timestamptz NOT NULL DEFAULT now()
+    );
+    CREATE INDEX actions_user ON actions (user_id);
+    ALTER TABLE sessions ADD COLUMN ip_prefix text;
+    -- When nobody got in for a while after too many wrong passwords.
+    ALTER TABLE users ADD COLUMN locked_at timestamptz;
+    -- False while a password is being looked at; all so far were.
+    ALTER TABLE login_attempts ADD COLUMN failed boolean NOT NULL DEFAULT true;
+    ALTER TABLE login_attempts ALTER COLUMN failed SET DEFAULT false;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON actions TO user_app;
+    GRANT UPDATE ON login_attempts TO user_app;
+    """),
 ]

@@ -17,10 +17,19 @@ struct UserRepository: UserStore {
 
   private static let oldestFirst = Keyset<User>(.ascending, .init("u.id", \.id))
 
-  func users(_ page: PageRequest, role: Role?) async throws -> Page<User> {
-    try await runner.page(
+  func users(_ filter: UserFilter, _ page: PageRequest) async throws -> Page<User> {
+    var conditions: [SQL] = []
+    if let role = filter.role { conditions.append("u.role = \(role.rawValue)") }
+    if let status = filter.status { conditions.append("u.status = \(status.rawValue)") }
+    if let text = filter.text {
+      conditions.append(
+        """
+        (position(lower(\(text)) IN u.email) > 0 OR position(lower(\(text)) IN lower(u.name)) > 0)
+        """)
+    }
+    return try await runner.page(
       page, named: "user.list", by: Self.oldestFirst, select: Self.columns, from: "users u",
-      where: role.map { ["u.role = \($0.rawValue)"] } ?? [], User.init(row:))
+      where: conditions, User.init(row:))
   }
 
   func credentials(of email: String) async throws -> Credentials? {
@@ -49,12 +58,12 @@ struct UserRepository: UserStore {
     } catch let error as PostgresError where error.isUniqueViolation("users_email_key") {
       throw UserError.emailTaken
     }
-    struct Data: Encodable {
-      let userId: UserID
-    }
+    let action = try await AccountRepository(runner: runner, outbox: outbox)
+      .insert(.verifyEmail, for: id)
     try await outbox.append(
       EventDraft(
-        type: "user.registered", subject: "\(id)", version: 1, data: Data(userId: id)), in: runner)
+        type: "user.registered", subject: "\(id)", version: 1,
+        data: UserEvent(userId: id, actionId: action)), in: runner)
     guard let user = try await user(id) else {
       throw PostgresError.invalid("an inserted user is not there")
     }

@@ -19,14 +19,8 @@ struct UserRoutes: Sendable {
     }
     routes.patch("/users/me", access: .customer) { try await change($0) }
     routes.get("/users", access: .staff) { call in
-      let query = try call.query(pageParameters.union(["role"]))
-      let role: Role? = try query.text("role").map { text in
-        guard let role = Role(rawValue: text) else {
-          throw ValidationFailure("role", "invalid", "must be customer, staff or admin")
-        }
-        return role
-      }
-      let page = try await service.users(query.page(), role: role)
+      let query = try call.query(pageParameters.union(["q", "role", "status"]))
+      let page = try await service.users(filter(query), query.page())
       return try .page(page.map(UserView.init), of: call).counting(page.total)
     }
     routes.get("/users/{id}", access: .staff) { call in
@@ -39,6 +33,25 @@ struct UserRoutes: Sendable {
       let user = try await service.user(call.parameter("id"))
       return try .json(ContactView(email: user.email.text, name: user.name, locale: user.locale))
     }
+  }
+
+  private func filter(_ query: QueryParameters) throws -> UserFilter {
+    func choice<Choice: RawRepresentable<String>>(
+      _ name: String, _ expected: String
+    ) throws -> Choice? {
+      guard let text = query.text(name) else { return nil }
+      guard let choice = Choice(rawValue: text) else {
+        throw ValidationFailure(name, "invalid", "must be \(expected)")
+      }
+      return choice
+    }
+    let text = query.text("q")
+    guard (text?.unicodeScalars.count ?? 1) <= UserFilter.textMax, text != "" else {
+      throw ValidationFailure("q", "length", "must have 1 to \(UserFilter.textMax) characters")
+    }
+    return UserFilter(
+      text: text, role: try choice("role", "customer, staff or admin"),
+      status: try choice("status", "active, suspended or deleted"))
   }
 
   private func register(_ call: Call) async throws -> HTTPResponse {
@@ -86,7 +99,7 @@ private struct ContactView: Encodable {
   let locale: String
 }
 
-private struct UserView: Encodable {
+struct UserView: Encodable {
   let id: UserID
   let email: String
   let name: String

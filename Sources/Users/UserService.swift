@@ -6,10 +6,20 @@ struct Credentials: Sendable {
   let passwordHash: String
 }
 
+/// Which accounts staff look at; nil is any.
+struct UserFilter: Sendable {
+  static let textMax = 100
+
+  /// A part of the address or of the name.
+  var text: String?
+  var role: Role?
+  var status: User.Status?
+}
+
 /// What accounts are kept in.
 protocol UserStore: Sendable {
   func user(_ id: UserID) async throws -> User?
-  func users(_ page: PageRequest, role: Role?) async throws -> Page<User>
+  func users(_ filter: UserFilter, _ page: PageRequest) async throws -> Page<User>
   func credentials(of email: String) async throws -> Credentials?
   /// Replaces a password's hash, unless the password was changed meanwhile.
   func replaceHash(of id: UserID, from old: String, to new: String) async throws
@@ -30,8 +40,8 @@ struct UserService: Sendable {
     return user
   }
 
-  func users(_ page: PageRequest, role: Role?) async throws -> Page<User> {
-    try await store.users(page, role: role)
+  func users(_ filter: UserFilter, _ page: PageRequest) async throws -> Page<User> {
+    try await store.users(filter, page)
   }
 
   /// - Throws: `UserError.emailTaken`.

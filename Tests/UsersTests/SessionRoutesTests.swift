@@ -51,7 +51,13 @@ struct SessionRoutesTests {
     _ = try await bench.register("ada@example.org")
     let attempts = AttemptRepository(database: bench.database)
     for _ in 0..<10 {
-      _ = try await attempts.note(account: "ada@example.org", prefix: "192.0.2") { _ in true }
+      let note = try await attempts.note(
+        account: "ada@example.org", prefix: "192.0.2", if: { _ in .allowed })
+      if case .noted(let attempt) = note {
+        try await attempts.fail(attempt)
+      } else {
+        Issue.record("not noted")
+      }
     }
     let refused = try await bench.signIn("ada@example.org")
     #expect(refused.problemKind == .rateLimited)
@@ -73,6 +79,48 @@ struct SessionRoutesTests {
     }
     #expect(kinds.count { $0 == .invalidCredentials } == 10)
     #expect(kinds.count { $0 == .rateLimited } == 15)
+  }
+
+  @Test("of many right passwords at once all are let in")
+  func rightOnesAtOnce() async throws {
+    let bench = try await UsersBench()
+    _ = try await bench.register("ada@example.org")
+    let codes = try await withThrowingTaskGroup(of: Int.self) { group in
+      for _ in 0..<25 {
+        group.addTask { try await bench.signIn("ada@example.org").status.code }
+      }
+      return try await group.reduce(into: [Int]()) { $0.append($1) }
+    }
+    #expect(codes == Array(repeating: 200, count: 25))
+  }
+
+  @Test("an attempt whose process died counts as a wrong password after a minute")
+  func deadAttempts() async throws {
+    let bench = try await UsersBench()
+    _ = try await bench.register("ada@example.org")
+    try await bench.database.execute(
+      """
+      INSERT INTO login_attempts (account, ip_prefix, at)
+      SELECT 'ada@example.org', '192.0.2', now() - interval '61 seconds'
+      FROM generate_series(1, 10)
+      """)
+    #expect(try await bench.signIn("ada@example.org").problemKind == .rateLimited)
+  }
+
+  @Test("the owner of an account that nobody gets into any more is told once")
+  func locked() async throws {
+    let bench = try await UsersBench()
+    _ = try await bench.register("ada@example.org")
+    try await bench.database.execute(
+      """
+      INSERT INTO login_attempts (account, ip_prefix, failed)
+      SELECT 'ada@example.org', 'place ' || n, true FROM generate_series(1, 100) AS n
+      """)
+    for _ in 0..<3 {
+      #expect(try await bench.signIn("ada@example.org").problemKind == .rateLimited)
+    }
+    let events: [String] = try await bench.database.values("SELECT type FROM outbox ORDER BY id")
+    #expect(events == ["user.registered", "user.locked"])
   }
 
   @Test("right passwords are not counted, however many")
@@ -143,8 +191,8 @@ struct SessionRoutesTests {
         """)
     }
     _ = try await attempts.note(account: "ada", prefix: "-") { counted in
-      #expect(counted.account == 2)
-      return false
+      #expect(counted.account.all == 2)
+      return .refused
     }
     try await attempts.purge()
     let left: Int? = try await bench.database.first("SELECT count(*) FROM login_attempts") {

@@ -28,7 +28,9 @@ struct UsersBench: Sendable {
   init() async throws {
     let database = try await Self.makeDatabase()
     let secrets = try ServiceSecrets(key: [UInt8](repeating: 7, count: 32))
-    let settings = try Settings(environment: ["DISCOVERY": "static"], for: .inspect, portDefault: 0)
+    let settings = try Settings(
+      environment: ["DISCOVERY": "static", "SHOP_URL": "https://shop.example/"], for: .inspect,
+      portDefault: 0)
     let identity = UserApplication.identity
     let context = ServiceContext(
       identity: identity, settings: settings, group: Self.loops, database: database,
@@ -36,7 +38,7 @@ struct UsersBench: Sendable {
       peers: try Peers(
         identity: identity, settings: settings, group: Self.loops, signer: nil,
         logger: Self.logger))
-    let application = UserApplication(context)
+    let application = try UserApplication(context)
     let repository = SigningKeyRepository(database: database, secrets: secrets)
     let peerKey = SigningKey.generate()
     let verifier = TokenVerifier(
