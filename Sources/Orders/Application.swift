@@ -77,6 +77,8 @@ package struct OrderApplication: ShopService {
     }
     let payments = PaymentFeedRepository()
     let catalogue = CatalogueConsumers(prices: carts.prices)
+    let accounts = AccountFeedRepository()
+    let database = context.database
     return [
       Worker("checkout") { try await checkout.run() },
       context.consumer(
@@ -87,6 +89,10 @@ package struct OrderApplication: ShopService {
       context.consumer(
         of: "product-service", types: CatalogueConsumers.types
       ) { event, _ in catalogue.apply(event) },
+      context.consumer(of: "user-service", types: AccountFeedRepository.types) {
+        event, transaction in try await accounts.apply(event, in: transaction)
+      },
+      Worker("deleted-accounts") { try await accounts.run(on: database) },
     ]
   }
 

@@ -238,4 +238,14 @@ let orderMigrations: [Migration] = [
     CREATE INDEX coupon_uses_customer ON coupon_uses (code, customer);
     GRANT SELECT, INSERT, DELETE ON coupon_uses TO order_app;
     """),
+  Migration(
+    "0004-deleted-users",
+    """
+    CREATE TABLE deleted_users (
+      user_id uuid PRIMARY KEY,
+      at timestamptz NOT NULL DEFAULT now()
+    );
+    ALTER TABLE orders ADD COLUMN anonymised_at timestamptz;
+    GRANT SELECT, INSERT ON deleted_users TO order_app;
+    """),
 ]
