@@ -6,11 +6,17 @@ protocol ContactBook: Sendable {
   ///
   /// - Throws: while the service that knows does not answer.
   func contact(of recipient: Recipient) async throws -> Contact?
+  /// Where the recipient does what an account's notice asks for; nil when it is too late for that.
+  ///
+  /// - Throws: as `contact`.
+  func link(of action: UUID128) async throws -> String?
 }
 
 struct Contact: Decodable, Hashable, Sendable {
   let email: String
   let name: String?
+  /// `de-CH`; nil where it is not known.
+  var locale: String?
 }
 
 /// A notice as a mail.
@@ -26,6 +32,7 @@ struct NoticeMail: Hashable, Sendable {
 /// Sends each notice by its channel: into the log, or as a mail.
 struct ChannelSender: NoticeSender {
   let contacts: any ContactBook
+  let templates: any TemplateStore
   /// nil without a mail server.
   let sendMail: (@Sendable (NoticeMail) async throws -> Void)?
   let writeLog: @Sendable (Notification, NoticeText) -> Void
@@ -33,8 +40,7 @@ struct ChannelSender: NoticeSender {
   func send(_ notification: Notification) async throws -> DeliveryOutcome {
     switch notification.channel {
     case .log:
-      writeLog(
-        notification, NoticeText(type: notification.type, params: notification.params))
+      writeLog(notification, try await templates.book().text(of: notification))
       return .sent
     case .email:
       return try await sendByMail(notification)
@@ -46,8 +52,14 @@ struct ChannelSender: NoticeSender {
     guard let contact = try await contacts.contact(of: notification.recipient) else {
       return .skipped("the recipient has no address")
     }
-    let text = NoticeText(
-      type: notification.type, params: notification.params, name: contact.name)
+    var link: String?
+    if let action = notification.params["actionId"].flatMap({ UUID128($0) }) {
+      link = try await contacts.link(of: action)
+      guard link != nil else { return .skipped("the time for it is over") }
+    }
+    let text = try await templates.book().text(
+      of: notification, locale: contact.locale ?? TemplateBook.localeStandard,
+      name: contact.name, link: link)
     try await sendMail(
       NoticeMail(
         to: contact, subject: text.subject, text: text.body, key: notification.key,

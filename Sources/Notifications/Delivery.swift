@@ -42,69 +42,27 @@ enum RetrySchedule {
   }
 }
 
-/// Sends what is due.
+/// Sends the notices that are due.
 struct Delivery: Sendable {
   /// Sent at once.
-  static let sendingMax = 16
+  static let sendingMax = DueWork<Notification>.underWayMax
   /// Longer than any sender takes; after it another instance may try.
   static let lease: Duration = .seconds(60)
-  static let pause: Duration = .milliseconds(500)
   private static let reasonMax = 500
 
   let queue: any DeliveryQueue
   let sender: any NoticeSender
 
   /// Until cancelled.
-  func run() async throws {
-    while !Task.isCancelled {
-      if try await deliverDue() == 0 { try await Task.sleep(for: Self.pause) }
-    }
-  }
+  func run() async throws { try await work.run() }
 
-  /// Sends what is due and what falls due meanwhile, until nothing is. As one ends the next is taken:
-  /// a slow one holds up nobody else.
-  ///
   /// - Returns: how many were tried.
-  func deliverDue() async throws -> Int {
-    try await withThrowingTaskGroup(of: Turn.self) { group in
-      var sending = 0
-      var isPausing = false
-      var count = 0
-      repeat {
-        let room = Self.sendingMax - sending
-        if room > 0, !isPausing {
-          let due = try await queue.takeDue(limit: room, lease: Self.lease)
-          for notification in due {
-            group.addTask {
-              try await queue.settle(notification, try await outcome(of: notification))
-              return .ended
-            }
-          }
-          sending += due.count
-          count += due.count
-          if sending > 0, due.count < room {
-            isPausing = true
-            group.addTask {
-              try await Task.sleep(for: Self.pause)
-              return .paused
-            }
-          }
-        }
-        switch sending > 0 ? try await group.next() : nil {
-        case .ended: sending -= 1
-        case .paused: isPausing = false
-        case nil: break
-        }
-      } while sending > 0
-      group.cancelAll()
-      return count
-    }
-  }
+  func deliverDue() async throws -> Int { try await work.workOff() }
 
-  private enum Turn {
-    case ended
-    /// It may be looked again for what is due.
-    case paused
+  private var work: DueWork<Notification> {
+    DueWork(
+      take: { [queue] in try await queue.takeDue(limit: $0, lease: Self.lease) },
+      handle: { try await queue.settle($0, try await outcome(of: $0)) })
   }
 
   /// - Throws: `CancellationError`

@@ -16,6 +16,9 @@ struct OrderFacts: Decodable, Sendable {
   let total: Money?
   /// Minor units of the total's currency.
   let refunded: Int64?
+  /// How a shipment travels, and what it is followed by.
+  var carrier: String?
+  var trackingNumber: String?
 }
 
 /// The facts of a payment's event that notices are made of.
@@ -25,6 +28,12 @@ struct PaymentFacts: Decodable, Sendable {
   let amount: Int64?
   let operationAmount: Int64?
   let currency: Currency?
+}
+
+/// The facts of an account's event that notices are made of.
+struct UserFacts: Decodable, Sendable {
+  /// What its link is asked for by.
+  let actionId: UUID128?
 }
 
 /// The facts of an event about stock that notices are made of.
@@ -41,7 +50,10 @@ extension Notice {
   ]
   static let paymentTypes = ["payment.declined", "refund.failed"]
   static let stockTypes = ["stock.low"]
-  static let userTypes = ["user.registered", "user.password_changed", "user.locked"]
+  static let userTypes = [
+    "user.registered", "user.email_verification_requested", "user.password_reset_requested",
+    "user.password_changed", "user.locked",
+  ]
 
   /// - Parameter order: the order's id, which the event is about.
   init(order: String, type: String, facts: OrderFacts) {
@@ -49,6 +61,8 @@ extension Notice {
     params["number"] = facts.number.map { "\($0)" }
     params["reason"] = facts.cancelReason
     params["total"] = facts.total?.description
+    params["carrier"] = facts.carrier
+    params["tracking"] = facts.trackingNumber
     params["refunded"] = facts.refunded.flatMap { money($0, facts.total?.currency) }
     self.type = type
     self.params = params
@@ -76,8 +90,10 @@ extension Notice {
     self.init(type: type, recipient: .staff, params: params)
   }
 
-  init(user: UserID, type: String) {
-    self.init(type: type, recipient: .user(user), params: [:])
+  init(user: UserID, type: String, facts: UserFacts) {
+    var params: [String: String] = [:]
+    params["actionId"] = facts.actionId.map { "\($0)" }
+    self.init(type: type, recipient: .user(user), params: params)
   }
 }
 

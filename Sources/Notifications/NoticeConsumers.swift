@@ -1,8 +1,9 @@
 import ServiceKit
 import SharedKernel
 
-/// Reads the other services' feeds and queues a notice for what people are told of. The rows are
-/// inserted in the transaction that moves the offset: an event's notices are made once.
+/// Reads the other services' feeds, and queues a notice for what people are told of and a delivery
+/// for each webhook endpoint that is to know. The rows are inserted in the transaction that moves
+/// the offset: an event's are made once.
 struct NoticeConsumers: Sendable {
   /// Makes the worker that reads one service's feed.
   typealias Consumer =
@@ -12,52 +13,52 @@ struct NoticeConsumers: Sendable {
 
   /// By which notices to customers go out.
   let channels: [Notification.Channel]
+  /// By which those to staff do.
+  var staffChannels: [Notification.Channel] = [.log]
+  let outbox: Outbox
   let consumer: Consumer
 
-  var workers: [Worker] { [orders, payments, stock, users] }
-
-  private var orders: Worker {
-    let channels = channels
-    return consumer("order-service", Notice.orderTypes) { event, transaction in
-      try await NotificationRepository(runner: transaction).insert(
-        Notice(order: event.subject, type: event.type, facts: event.data()), of: event, channels)
-    }
+  var workers: [Worker] {
+    [
+      feed("order-service", notices: Notice.orderTypes, webhooks: WebhookTypes.order) {
+        Notice(order: $0.subject, type: $0.type, facts: try $0.data())
+      },
+      feed("payment-service", notices: Notice.paymentTypes, webhooks: WebhookTypes.payment) {
+        Notice(paymentType: $0.type, facts: try $0.data())
+      },
+      feed("product-service", notices: Notice.stockTypes, webhooks: WebhookTypes.product) {
+        Notice(variant: $0.subject, stockType: $0.type, facts: try $0.data())
+      },
+      feed("user-service", notices: Notice.userTypes, webhooks: WebhookTypes.user) {
+        guard let user = UserID($0.subject) else { throw NotFound("user") }
+        return Notice(user: user, type: $0.type, facts: try $0.data())
+      },
+    ]
   }
 
-  private var payments: Worker {
-    let channels = channels
-    return consumer("payment-service", Notice.paymentTypes) { event, transaction in
-      try await NotificationRepository(runner: transaction).insert(
-        Notice(paymentType: event.type, facts: event.data()), of: event, channels)
+  private func feed(
+    _ source: String, notices: [String], webhooks: [String],
+    _ notice: @escaping @Sendable (FeedEvent) throws -> Notice
+  ) -> Worker {
+    let consumers = self
+    return consumer(source, notices + webhooks.filter { !notices.contains($0) }) {
+      event, transaction in
+      if webhooks.contains(event.type) {
+        try await WebhookRepository(runner: transaction, outbox: consumers.outbox)
+          .insertDeliveries(
+            eventID: event.id, type: event.type, body: event.json,
+            replayOf: event.isReplay ? event.time : nil)
+      }
+      if notices.contains(event.type) {
+        let notice = try notice(event)
+        try await NotificationRepository(runner: transaction).insert(
+          notice, eventID: event.id,
+          channels: notice.recipient == .staff ? consumers.staffChannels : consumers.channels,
+          isReplay: event.isReplay)
+      }
+      if event.type == "user.deleted", let user = UserID(event.subject) {
+        try await PreferenceRepository(runner: transaction).forget(user)
+      }
     }
-  }
-
-  private var stock: Worker {
-    let channels = channels
-    return consumer("product-service", Notice.stockTypes) { event, transaction in
-      try await NotificationRepository(runner: transaction).insert(
-        Notice(variant: event.subject, stockType: event.type, facts: event.data()), of: event,
-        channels)
-    }
-  }
-
-  private var users: Worker {
-    let channels = channels
-    return consumer("user-service", Notice.userTypes) { event, transaction in
-      guard let user = UserID(event.subject) else { throw NotFound("user") }
-      try await NotificationRepository(runner: transaction).insert(
-        Notice(user: user, type: event.type), of: event, channels)
-    }
-  }
-}
-
-extension NotificationRepository {
-  /// Staff look at the list: only customers' notices go out by mail.
-  fileprivate func insert(
-    _ notice: Notice, of event: FeedEvent, _ channels: [Notification.Channel]
-  ) async throws {
-    try await insert(
-      notice, eventID: event.id, channels: notice.recipient == .staff ? [.log] : channels,
-      isReplay: event.isReplay)
   }
 }

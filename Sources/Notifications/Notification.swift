@@ -27,6 +27,8 @@ struct Notification: Sendable {
   let readAt: Timestamp?
   let sentAt: Timestamp?
   let createdAt: Timestamp
+  /// In whose words it is listed.
+  let locale: String
 
   /// What no other notice shares: there is one for each event, type, channel and recipient.
   var key: String { "\(eventID)/\(type)/\(channel.rawValue)/\(recipient.text)" }

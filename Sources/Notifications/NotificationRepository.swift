@@ -6,12 +6,14 @@ import SharedKernel
 struct NotificationRepository {
   let runner: any SQLRunner
 
-  private static let columns: SQL = """
+  static let columns: SQL = """
     n.id, n.event_id, n.type, n.channel, n.recipient, n.params, n.state, n.attempts, n.read_at,
-    n.sent_at, n.created_at
+    n.sent_at, n.created_at, n.locale
     """
 
   /// Inserts one row for each channel, once for each event, type, channel and recipient.
+  ///
+  /// One that the recipient switched off is `skipped`.
   ///
   /// - Parameter isReplay: the notices were made before, and are not sent again.
   func insert(
@@ -22,9 +24,15 @@ struct NotificationRepository {
     for channel in channels {
       try await runner.send(
         """
-        INSERT INTO notifications (id, event_id, type, channel, recipient, user_id, params, state)
-        VALUES (\(UUID128.v7()), \(eventID), \(notice.type), \(channel.rawValue),
-          \(notice.recipient.text), \(notice.recipient.userID), \(params), \(state.rawValue))
+        INSERT INTO notifications (id, event_id, type, channel, recipient, user_id, params, state,
+          last_error)
+        SELECT \(UUID128.v7()), \(eventID), \(notice.type), \(channel.rawValue),
+          \(notice.recipient.text), \(notice.recipient.userID), \(params),
+          CASE WHEN off.user_id IS NULL THEN \(state.rawValue) ELSE 'skipped' END,
+          CASE WHEN off.user_id IS NOT NULL THEN 'switched off' END
+        FROM (VALUES (1)) AS one LEFT JOIN preferences off
+          ON off.user_id = \(notice.recipient.userID) AND off.type = \(notice.type)
+          AND off.channel = \(channel.rawValue) AND NOT off.enabled
         ON CONFLICT ON CONSTRAINT notifications_once DO NOTHING
         """)
     }
@@ -85,42 +93,6 @@ extension NotificationRepository: NotificationStore {
   }
 }
 
-extension NotificationRepository: DeliveryQueue {
-  /// What is for a channel that only a later version of this program knows is left to that.
-  func takeDue(limit: Int, lease: Duration) async throws -> [Notification] {
-    try await runner.query(
-      """
-      WITH due AS MATERIALIZED (
-        SELECT id FROM notifications WHERE state = 'queued' AND next_run_at <= now()
-          AND channel = ANY(\(Notification.Channel.allCases.map(\.rawValue)))
-        ORDER BY next_run_at LIMIT \(limit) FOR UPDATE SKIP LOCKED
-      )
-      UPDATE notifications n SET attempts = n.attempts + 1,
-        next_run_at = now() + make_interval(secs => \(Double(lease.components.seconds)))
-      FROM due WHERE n.id = due.id
-      RETURNING \(Self.columns)
-      """, Notification.init(row:))
-  }
-
-  func settle(_ notification: Notification, _ outcome: DeliveryOutcome) async throws {
-    let (state, reason, wait): (Notification.State, String?, Duration?) =
-      switch outcome {
-      case .sent: (.sent, nil, nil)
-      case .skipped(let reason): (.skipped, reason, nil)
-      case .failed(let reason, retryAfter: nil): (.failed, reason, nil)
-      case .failed(let reason, let wait): (.queued, reason, wait)
-      }
-    let seconds = Double(wait?.components.seconds ?? 0)
-    try await runner.execute(
-      """
-      UPDATE notifications SET state = \(state.rawValue), last_error = \(reason),
-        sent_at = CASE WHEN \(state == .sent) THEN now() END,
-        next_run_at = now() + make_interval(secs => \(seconds))
-      WHERE id = \(notification.id) AND state = 'queued' AND attempts = \(notification.attempts)
-      """)
-  }
-}
-
 extension Notification {
   init(row: inout Row) throws {
     id = try row.next()
@@ -146,5 +118,6 @@ extension Notification {
     readAt = try row.next()
     sentAt = try row.next()
     createdAt = try row.next()
+    locale = try row.next()
   }
 }

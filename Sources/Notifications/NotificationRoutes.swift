@@ -6,6 +6,10 @@ import SharedKernel
 /// Notices over HTTP.
 struct NotificationRoutes: Sendable {
   let service: NotificationService
+  let templates: any TemplateStore
+  let preferences: any PreferenceStore
+  /// The same within one transaction.
+  let within: @Sendable (Work) -> any PreferenceStore
 
   func add(to routes: inout Routes) {
     routes.get("/notifications", access: .customer) { call in
@@ -14,7 +18,7 @@ struct NotificationRoutes: Sendable {
       let page = try await service.list(
         of: user, unreadOnly: query.value("unread", as: Bool.self) ?? false,
         type: type(query), query.page())
-      return try .page(page.map(NotificationView.init), of: call).counting(page.total)
+      return try await answer(page, to: call)
     }
     routes.patch("/notifications/{id}", access: .customer) { call in
       struct Change: Decodable {
@@ -24,18 +28,38 @@ struct NotificationRoutes: Sendable {
       guard try call.json(Change.self).read else {
         throw ValidationFailure("/read", "invalid", "can only become true")
       }
-      return try .json(
-        NotificationView(try await service.setRead(call.parameter("id"), by: user)))
+      let notification = try await service.setRead(call.parameter("id"), by: user)
+      return try .json(NotificationView(notification, try await templates.book()))
     }
     routes.get("/admin/notifications", access: .staff) { call in
       let query = try call.query(pageParameters.union(["state", "type", "to"]))
       let page = try await service.all(filter(query), query.page())
-      return try .page(page.map(NotificationView.init), of: call).counting(page.total)
+      return try await answer(page, to: call)
     }
     routes.post("/admin/notifications/{id}/retry", access: .staff) { call in
       let notification = try await service.retry(call.parameter("id"))
-      return try .json(NotificationView(notification), status: .accepted)
+      return try .json(
+        NotificationView(notification, try await templates.book()), status: .accepted)
     }
+    addPreferences(to: &routes)
+  }
+
+  private func addPreferences(to routes: inout Routes) {
+    routes.get("/preferences", access: .customer) { call in
+      guard let user = call.caller.userID else { throw NotFound("user") }
+      return try .json(try await preferences.preferences(of: user).all.map(PreferenceView.init))
+    }
+    routes.put("/preferences", access: .customer) { call in
+      guard let user = call.caller.userID else { throw NotFound("user") }
+      let wanted = try Preferences(call.json([Preference].self))
+      try await call.transactionally { try await within($0).save(wanted, of: user) }
+      return try .json(wanted.all.map(PreferenceView.init))
+    }
+  }
+
+  private func answer(_ page: Page<Notification>, to call: Call) async throws -> HTTPResponse {
+    let book = try await templates.book()
+    return try .page(page.map { NotificationView($0, book) }, of: call).counting(page.total)
   }
 
   private func filter(_ query: QueryParameters) throws -> NotificationFilter {
@@ -77,8 +101,8 @@ private struct NotificationView: Encodable {
   let sentAt: Timestamp?
   let createdAt: Timestamp
 
-  init(_ notification: Notification) {
-    let words = NoticeText(type: notification.type, params: notification.params)
+  init(_ notification: Notification, _ book: TemplateBook) {
+    let words = book.text(of: notification, locale: notification.locale)
     id = notification.id
     type = notification.type
     channel = notification.channel
@@ -90,5 +114,20 @@ private struct NotificationView: Encodable {
     readAt = notification.readAt
     sentAt = notification.sentAt
     createdAt = notification.createdAt
+  }
+}
+
+private struct PreferenceView: Encodable {
+  let type: String
+  let channel: Notification.Channel
+  let enabled: Bool
+  /// Cannot be switched off.
+  let essential: Bool
+
+  init(_ preference: Preference, isEssential: Bool) {
+    type = preference.type
+    channel = preference.channel
+    enabled = preference.enabled
+    essential = isEssential
   }
 }

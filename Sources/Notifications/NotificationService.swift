@@ -13,6 +13,12 @@ protocol NotificationStore: Sendable {
   func requeue(_ id: ID<Notification>) async throws -> Notification?
 }
 
+/// What customers' preferences are kept in.
+protocol PreferenceStore: Sendable {
+  func preferences(of user: UserID) async throws -> Preferences
+  func save(_ preferences: Preferences, of user: UserID) async throws
+}
+
 /// Which notices staff look at; nil is any.
 struct NotificationFilter: Sendable {
   var state: Notification.State?

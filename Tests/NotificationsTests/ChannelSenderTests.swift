@@ -18,14 +18,15 @@ struct ChannelSenderTests {
     Notification(
       id: .new(), eventID: .v7(), type: "order.confirmed", channel: channel,
       recipient: recipient, params: ["number": "10001"], state: .queued, attempts: 1, readAt: nil,
-      sentAt: nil, createdAt: Timestamp(microseconds: 1_790_000_000_000_000))
+      sentAt: nil, createdAt: Timestamp(microseconds: 1_790_000_000_000_000), locale: "en")
   }
 
   @Test("the log channel writes a line and is done, whoever does not answer")
   func log() async throws {
     let lines = Mutex<[String]>([])
     let sender = ChannelSender(
-      contacts: FixedContacts { throw ContactsAway() }, sendMail: nil,
+      contacts: FixedContacts(answer: { throw ContactsAway() }), templates: BuiltIn(),
+      sendMail: nil,
       writeLog: { _, text in lines.withLock { $0.append(text.subject) } })
     #expect(try await sender.send(notification(.log)) == .sent)
     #expect(lines.withLock { $0 } == ["Your order 10001 is confirmed"])
@@ -36,7 +37,7 @@ struct ChannelSenderTests {
     let mails = Mutex<[NoticeMail]>([])
     let contact = contact
     let sender = ChannelSender(
-      contacts: FixedContacts { contact },
+      contacts: FixedContacts(answer: { contact }), templates: BuiltIn(),
       sendMail: { mail in mails.withLock { $0.append(mail) } }, writeLog: { _, _ in })
     let notification = notification(.email)
     #expect(try await sender.send(notification) == .sent)
@@ -51,10 +52,12 @@ struct ChannelSenderTests {
   @Test("nobody to write to is no failure; a peer that is away is one")
   func contacts() async throws {
     let gone = ChannelSender(
-      contacts: FixedContacts { nil }, sendMail: { _ in }, writeLog: { _, _ in })
+      contacts: FixedContacts(answer: { nil }), templates: BuiltIn(), sendMail: { _ in },
+      writeLog: { _, _ in })
     #expect(try await gone.send(notification(.email)) == .skipped("the recipient has no address"))
     let away = ChannelSender(
-      contacts: FixedContacts { throw ContactsAway() }, sendMail: { _ in }, writeLog: { _, _ in })
+      contacts: FixedContacts(answer: { throw ContactsAway() }), templates: BuiltIn(),
+      sendMail: { _ in }, writeLog: { _, _ in })
     await #expect(throws: ContactsAway.self) { try await away.send(notification(.email)) }
   }
 
@@ -69,7 +72,9 @@ struct ChannelSenderTests {
     let client = ContactClient(users: users, orders: orders)
     let user = UserID.new()
     let order = UUID128.v7().description
-    #expect(try await client.contact(of: .user(user)) == contact)
+    #expect(
+      try await client.contact(of: .user(user))
+        == Contact(email: "ada@example.org", name: "Ada", locale: "en"))
     #expect(
       try await client.contact(of: .order(order))
         == Contact(email: "guest@example.org", name: nil))
@@ -89,6 +94,61 @@ struct ChannelSenderTests {
     }
   }
 
+  @Test("a mail about an account has its link, asked for when it is sent; too late is no mail")
+  func link() async throws {
+    let mails = Mutex<[NoticeMail]>([])
+    let contact = contact
+    func send(_ url: String?) async throws -> DeliveryOutcome {
+      let sender = ChannelSender(
+        contacts: FixedContacts(answer: { contact }, url: url), templates: BuiltIn(),
+        sendMail: { mail in mails.withLock { $0.append(mail) } }, writeLog: { _, _ in })
+      return try await sender.send(
+        Notification(
+          id: .new(), eventID: .v7(), type: "user.password_reset_requested", channel: .email,
+          recipient: .user(.new()), params: ["actionId": "\(UUID128.v7())"], state: .queued,
+          attempts: 1, readAt: nil, sentAt: nil, createdAt: .now(), locale: "en"))
+    }
+    #expect(try await send("https://shop.example/reset?token=abc") == .sent)
+    #expect(mails.withLock { $0 }[0].text.contains("https://shop.example/reset?token=abc"))
+    #expect(try await send(nil) == .skipped("the time for it is over"))
+    #expect(mails.withLock { $0.count } == 1)
+  }
+
+  @Test("a customer reads a template in their own language, if staff have written one")
+  func language() async throws {
+    let mails = Mutex<[NoticeMail]>([])
+    let german = NoticeTemplate(trusted: "Bestellung {{ number }}", body: "Hallo {{ name }}!")
+    let key = TemplateBook.Key(type: "order.confirmed", channel: .email, locale: "de")
+    for locale in ["de-CH", "fr"] {
+      let sender = ChannelSender(
+        contacts: FixedContacts(
+          answer: { Contact(email: "ada@example.org", name: "Ada", locale: locale) }),
+        templates: BuiltIn(stored: [key: .init(template: german, version: 1)]),
+        sendMail: { mail in mails.withLock { $0.append(mail) } }, writeLog: { _, _ in })
+      _ = try await sender.send(notification(.email))
+    }
+    #expect(
+      mails.withLock { $0.map(\.subject) }
+        == ["Bestellung 10001", "Your order 10001 is confirmed"])
+    #expect(mails.withLock { $0[0].text } == "Hallo Ada!")
+  }
+
+  @Test("staff are written to where STAFF_EMAIL says; links are asked of the user service")
+  func staff() async throws {
+    let users = ScriptedPeer("user-service") { request in
+      request.path.hasSuffix("/link")
+        ? .json(bytes: Array(#"{"url":"https://shop.example/x"}"#.utf8))
+        : HTTPResponse(HTTPStatus(410))
+    }
+    let client = ContactClient(users: users, orders: users, staff: "staff@shop.example")
+    #expect(
+      try await client.contact(of: .staff) == Contact(email: "staff@shop.example", name: nil))
+    let action = UUID128.v7()
+    #expect(try await client.link(of: action) == "https://shop.example/x")
+    #expect(users.targets == ["/internal/actions/\(action)/link"])
+    #expect(try await client.contact(of: .user(.new())) == nil)
+  }
+
   // MARK: To a mail server
 
   private func sender(to server: ScriptedServer) throws -> ChannelSender {
@@ -99,14 +159,14 @@ struct ChannelSenderTests {
       ], for: .inspect, portDefault: 0)
     let contact = contact
     return ChannelSender(
-      contacts: FixedContacts { contact },
+      contacts: FixedContacts(answer: { contact }), templates: BuiltIn(),
       mailer: try Mailer(settings: settings, group: NotificationsBench.loops),
       logger: NotificationsBench.logger)
   }
 
   @Test("the same notice sent twice has the same Message-ID, another one has another")
   func messageID() async throws {
-    let mailbox = Mailbox()
+    let mailbox = MailCatcher()
     let server = try ScriptedServer { mailbox.serve($0) }
     defer { server.close() }
     let sender = try sender(to: server)
@@ -125,13 +185,15 @@ struct ChannelSenderTests {
 
   @Test("a mailbox that is refused for good is not tried again, a busy server is")
   func refusedMail() async throws {
-    let gone = try ScriptedServer { Mailbox(recipientReply: "550 no ada@example.org").serve($0) }
+    let gone = try ScriptedServer {
+      MailCatcher(recipientReply: "550 no ada@example.org").serve($0)
+    }
     defer { gone.close() }
     let error = await #expect(throws: Undeliverable.self) {
       try await sender(to: gone).send(notification(.email))
     }
     #expect(error?.reason == "refused with code 550")
-    let busy = try ScriptedServer { Mailbox(recipientReply: "451 later").serve($0) }
+    let busy = try ScriptedServer { MailCatcher(recipientReply: "451 later").serve($0) }
     defer { busy.close() }
     await #expect(throws: Mailer.Failure.self) {
       try await sender(to: busy).send(notification(.email))
@@ -158,8 +220,21 @@ private struct ContactsAway: Error {}
 
 private struct FixedContacts: ContactBook {
   let answer: @Sendable () throws -> Contact?
+  var url: String?
 
   func contact(of recipient: Recipient) async throws -> Contact? { try answer() }
+  func link(of action: UUID128) async throws -> String? { url }
+}
+
+/// Nobody has written a template.
+private struct BuiltIn: TemplateStore {
+  var stored: [TemplateBook.Key: TemplateBook.Entry] = [:]
+
+  func book() async throws -> TemplateBook { TemplateBook(stored: stored) }
+
+  func save(
+    _ template: NoticeTemplate, at key: TemplateBook.Key, version: Int?
+  ) async throws -> Int? { nil }
 }
 
 /// A peer that answers as a test says.
@@ -178,37 +253,5 @@ private final class ScriptedPeer: Upstream {
   func send(_ request: HTTPRequest, options: CallOptions) async throws -> HTTPResponse {
     asked.withLock { $0.append(request.target) }
     return answer(request)
-  }
-}
-
-/// A mail server that takes all mails, or refuses the recipient.
-private final class Mailbox: Sendable {
-  private let recipientReply: String
-  private let taken = Mutex<[String]>([])
-
-  init(recipientReply: String = "250 ok") {
-    self.recipientReply = recipientReply
-  }
-
-  /// Of the mails' texts.
-  var lines: [String] { taken.withLock { $0 } }
-
-  func serve(_ connection: ScriptedConnection) {
-    connection.write("220 mailbox ready\r\n")
-    while let line = connection.readLine() {
-      switch line.prefix(4).uppercased() {
-      case "RCPT": connection.write("\(recipientReply)\r\n")
-      case "DATA":
-        connection.write("354 go on\r\n")
-        while let line = connection.readLine(), line != "." {
-          taken.withLock { $0.append(line) }
-        }
-        connection.write("250 taken\r\n")
-      case "QUIT":
-        connection.write("221 bye\r\n")
-        return
-      default: connection.write("250 ok\r\n")
-      }
-    }
   }
 }

@@ -24,7 +24,7 @@ struct DeliveryTests {
     let bench = try await NotificationsBench()
     for _ in 0..<20 { try await bench.insert(bench.notice(for: .user(.new()))) }
     let sender = ScriptedSender { _ in .sent }
-    let delivery = Delivery(queue: bench.repository, sender: sender)
+    let delivery = Delivery(queue: bench.queue, sender: sender)
     #expect(try await delivery.deliverDue() == 20)
     #expect(try await delivery.deliverDue() == 0)
     #expect(Set(sender.sent).count == 20)
@@ -37,7 +37,7 @@ struct DeliveryTests {
     let bench = try await NotificationsBench()
     for _ in 0..<30 { try await bench.insert(bench.notice(for: .user(.new()))) }
     let sender = ScriptedSender { _ in .sent }
-    let delivery = Delivery(queue: bench.repository, sender: sender)
+    let delivery = Delivery(queue: bench.queue, sender: sender)
     async let left = delivery.deliverDue()
     async let right = delivery.deliverDue()
     #expect(try await left + right == 30)
@@ -50,7 +50,7 @@ struct DeliveryTests {
     let bench = try await NotificationsBench()
     try await bench.insert(bench.notice(for: .user(.new())))
     let sender = ScriptedSender { _ in throw Broken() }
-    let delivery = Delivery(queue: bench.repository, sender: sender)
+    let delivery = Delivery(queue: bench.queue, sender: sender)
     for wait in [5, 30, 120, 600, 3600, 21_600, 86_400] {
       #expect(try await delivery.deliverDue() == 1)
       #expect(try await delivery.deliverDue() == 0)
@@ -77,7 +77,7 @@ struct DeliveryTests {
       if notification.recipient == .user(unlucky) { throw Broken() }
       return .sent
     }
-    #expect(try await Delivery(queue: bench.repository, sender: sender).deliverDue() == 6)
+    #expect(try await Delivery(queue: bench.queue, sender: sender).deliverDue() == 6)
     #expect(try await bench.states() == ["sent": 5, "queued": 1])
   }
 
@@ -102,7 +102,7 @@ struct DeliveryTests {
       if count == 41 { tellOthersSent.finish() }
       return .sent
     }
-    #expect(try await Delivery(queue: bench.repository, sender: sender).deliverDue() == 42)
+    #expect(try await Delivery(queue: bench.queue, sender: sender).deliverDue() == 42)
     #expect(try await bench.states() == ["sent": 42])
   }
 
@@ -120,7 +120,7 @@ struct DeliveryTests {
       sending.withLock { $0.now -= 1 }
       return .sent
     }
-    #expect(try await Delivery(queue: bench.repository, sender: sender).deliverDue() == 40)
+    #expect(try await Delivery(queue: bench.queue, sender: sender).deliverDue() == 40)
     #expect(sending.withLock { $0.most } <= Delivery.sendingMax)
   }
 
@@ -133,7 +133,7 @@ struct DeliveryTests {
       if notification.recipient.userID != nil { throw Undeliverable(reason: "no such mailbox") }
       return .skipped("no address")
     }
-    #expect(try await Delivery(queue: bench.repository, sender: sender).deliverDue() == 2)
+    #expect(try await Delivery(queue: bench.queue, sender: sender).deliverDue() == 2)
     #expect(try await bench.states() == ["failed": 1, "skipped": 1])
   }
 
@@ -142,16 +142,16 @@ struct DeliveryTests {
     let bench = try await NotificationsBench()
     try await bench.insert(bench.notice(for: .user(.new())))
     let slow = try #require(
-      try await bench.repository.takeDue(limit: 1, lease: .seconds(60)).first)
-    #expect(try await bench.repository.takeDue(limit: 1, lease: .seconds(60)).isEmpty)
+      try await bench.queue.takeDue(limit: 1, lease: .seconds(60)).first)
+    #expect(try await bench.queue.takeDue(limit: 1, lease: .seconds(60)).isEmpty)
     try await bench.makeDue()
     let next = try #require(
-      try await bench.repository.takeDue(limit: 1, lease: .seconds(60)).first)
+      try await bench.queue.takeDue(limit: 1, lease: .seconds(60)).first)
     #expect(next.attempts == 2)
-    try await bench.repository.settle(slow, .failed("too late", retryAfter: nil))
+    try await bench.queue.settle(slow, .failed("too late", retryAfter: nil))
     #expect(try await bench.states() == ["queued": 1])
-    try await bench.repository.settle(next, .sent)
-    try await bench.repository.settle(slow, .failed("far too late", retryAfter: nil))
+    try await bench.queue.settle(next, .sent)
+    try await bench.queue.settle(slow, .failed("far too late", retryAfter: nil))
     #expect(try await bench.states() == ["sent": 1])
   }
 
@@ -161,10 +161,10 @@ struct DeliveryTests {
     try await bench.insert(bench.notice(for: .user(.new())))
     let sender = ScriptedSender { _ in throw CancellationError() }
     await #expect(throws: CancellationError.self) {
-      try await Delivery(queue: bench.repository, sender: sender).deliverDue()
+      try await Delivery(queue: bench.queue, sender: sender).deliverDue()
     }
     #expect(try await bench.states() == ["queued": 1])
-    let next = Delivery(queue: bench.repository, sender: ScriptedSender { _ in .sent })
+    let next = Delivery(queue: bench.queue, sender: ScriptedSender { _ in .sent })
     #expect(try await next.deliverDue() == 1)
     #expect(try await bench.states() == ["sent": 1])
   }

@@ -55,7 +55,7 @@ struct NoticeConsumersTests {
     let feed = ScriptedFeed("order-service", events)
     try await bench.read(feed)
     let sender = ScriptedSender { _ in .sent }
-    let delivery = Delivery(queue: bench.repository, sender: sender)
+    let delivery = Delivery(queue: bench.queue, sender: sender)
     #expect(try await delivery.deliverDue() == 7)
 
     try await bench.setBack("order-service")
@@ -80,6 +80,87 @@ struct NoticeConsumersTests {
     #expect(Set(replayed.map(\.key)) == Set(before.map(\.key)))
     // What came after the place that had been reached is news.
     #expect(rows.filter { $0.state == .queued }.map(\.type) == ["order.shipped", "order.shipped"])
+  }
+
+  @Test("each endpoint that is to know of an event gets it once, in the transaction of its notices")
+  func webhooks() async throws {
+    let bench = try await NotificationsBench()
+    let both = try await bench.makeEndpoint(types: ["order.confirmed", "order.created"])
+    let one = try await bench.makeEndpoint(types: ["order.cancelled"])
+    let feed = ScriptedFeed("order-service", events)
+    try await bench.read(feed)
+    #expect(try await bench.deliveries(of: both) == ["order.confirmed": 2, "order.created": 1])
+    #expect(try await bench.deliveries(of: one) == ["order.cancelled": 1])
+    try await bench.setBack("order-service")
+    try await bench.read(feed)
+    #expect(try await bench.deliveries(of: both) == ["order.confirmed": 2, "order.created": 1])
+    let body: String? = try await bench.database.value(
+      "SELECT body FROM webhook_deliveries WHERE type = 'order.cancelled'")
+    #expect(body?.contains(#""type":"shop.order.cancelled.v1""#) == true)
+    #expect(body?.contains(#""cancelReason":"timed_out""#) == true)
+  }
+
+  @Test("a replay into emptied tables delivers nothing again; a new event is delivered")
+  func webhookReplay() async throws {
+    let bench = try await NotificationsBench()
+    let endpoint = try await bench.makeEndpoint(types: ["order.confirmed", "order.shipped"])
+    let feed = ScriptedFeed("order-service", events)
+    try await bench.read(feed)
+    try await bench.admin.execute("DELETE FROM notification.webhook_deliveries")
+    try await bench.setBack("order-service")
+    feed.add(.init("order.shipped", "\(order)", events[1].data))
+    try await bench.read(feed)
+    let states = try await bench.database.query(
+      "SELECT type, state FROM webhook_deliveries WHERE endpoint_id = \(endpoint) ORDER BY id"
+    ) { "\(try $0.next(as: String.self)) \(try $0.next(as: String.self))" }
+    #expect(
+      states == [
+        "order.confirmed replayed", "order.confirmed replayed", "order.shipped queued",
+      ])
+  }
+
+  @Test("a disabled endpoint gets nothing")
+  func disabledEndpoint() async throws {
+    let bench = try await NotificationsBench()
+    let endpoint = try await bench.makeEndpoint(types: ["order.confirmed"])
+    try await bench.database.execute("UPDATE webhook_endpoints SET state = 'disabled'")
+    try await bench.read(ScriptedFeed("order-service", events))
+    #expect(try await bench.deliveries(of: endpoint) == [:])
+  }
+
+  @Test("what a customer switched off is kept as skipped; receipts are not theirs to switch off")
+  func switchedOff() async throws {
+    let bench = try await NotificationsBench()
+    let set = try await bench.send(
+      .put, "/preferences", as: "\(user)",
+      body: #"[{"type":"order.shipped","channel":"email","enabled":false}]"#)
+    #expect(set.status.code == 200)
+    let mine = events[1].data
+    try await bench.read(
+      ScriptedFeed(
+        "order-service",
+        [.init("order.shipped", "\(order)", mine), .init("order.delivered", "\(order)", mine)]))
+    let rows = try await bench.repository.all(NotificationFilter(), try PageRequest()).elements
+    #expect(
+      Set(rows.map { "\($0.type) \($0.channel.rawValue) \($0.state.rawValue)" })
+        == [
+          "order.shipped log queued", "order.shipped email skipped", "order.delivered log queued",
+          "order.delivered email queued",
+        ])
+  }
+
+  @Test("when an account is deleted its preferences go")
+  func deletedAccount() async throws {
+    let bench = try await NotificationsBench()
+    _ = try await bench.send(
+      .put, "/preferences", as: "\(user)",
+      body: #"[{"type":"order.shipped","channel":"email","enabled":false}]"#)
+    try await bench.read(
+      ScriptedFeed(
+        "user-service", [.init("user.deleted", "\(user)", #"{"userId":"\#(user)"}"#)]))
+    let left: Int? = try await bench.database.value("SELECT count(*) FROM preferences")
+    #expect(left == 0)
+    #expect(try await bench.states() == [:])
   }
 
   @Test("a reader that is stopped gives its place back, so that the next need not wait")
@@ -123,10 +204,36 @@ struct NoticeConsumersTests {
 }
 
 extension NotificationsBench {
+  /// An enabled endpoint that nobody listens at.
+  func makeEndpoint(
+    types: [String], url: String = "http://127.0.0.1:9/hook", secret: WebhookSecret? = nil
+  ) async throws -> ID<WebhookEndpoint> {
+    let id = ID<WebhookEndpoint>.new()
+    let secret = secret ?? WebhookSecret(bytes: [UInt8](repeating: 1, count: 32))
+    _ = try await WebhookRepository(runner: database, outbox: Self.outbox).insert(
+      WebhookDraft(url: url, types: types, description: "", state: .enabled, rules: Self.rules),
+      id: id, secret: secrets.seal(secret.bytes, context: WebhookClient.context(id)))
+    // Before the events of scripted feeds.
+    try await database.execute("UPDATE webhook_endpoints SET subscribed_at = '2026-01-01'")
+    return id
+  }
+
+  /// How many of each type wait for an endpoint, or have gone there.
+  func deliveries(of endpoint: ID<WebhookEndpoint>) async throws -> [String: Int] {
+    let rows = try await database.query(
+      """
+      SELECT type, count(*) FROM webhook_deliveries WHERE endpoint_id = \(endpoint) GROUP BY type
+      """
+    ) { (try $0.next(as: String.self), try $0.next(as: Int.self)) }
+    return Dictionary(uniqueKeysWithValues: rows)
+  }
+
   /// Runs the consumer of this feed until it has read all that is in it.
   func read(_ feed: ScriptedFeed) async throws {
     let database = database
-    let workers = NoticeConsumers(channels: [.log, .email]) { source, types, apply in
+    let workers = NoticeConsumers(
+      channels: [.log, .email], outbox: NotificationsBench.outbox
+    ) { source, types, apply in
       FeedConsumer(
         source: source, types: types, upstream: feed, database: database,
         logger: NotificationsBench.logger, apply: apply

@@ -29,7 +29,7 @@ struct NotificationRepositoryTests {
     let notice = bench.notice(for: .user(.new()))
     try await bench.insert(notice, event: event)
     let sender = ScriptedSender { _ in .sent }
-    let delivery = Delivery(queue: bench.repository, sender: sender)
+    let delivery = Delivery(queue: bench.queue, sender: sender)
     _ = try await delivery.deliverDue()
     try await bench.insert(notice, event: event, isReplay: true)
     try await bench.insert(notice, isReplay: true)
@@ -50,7 +50,7 @@ struct NotificationRepositoryTests {
       try await bench.database.first(
         """
         SELECT \(UUID128.v7()), \(UUID128.v7()), 't', \(stored[0]), \(stored[1]), '{}'::jsonb,
-          \(stored[2]), 0, NULL::timestamptz, NULL::timestamptz, now()
+          \(stored[2]), 0, NULL::timestamptz, NULL::timestamptz, now(), 'en'
         """, Notification.init(row:))
     } throws: { error in
       error as? PostgresError == .invalid(reason)
@@ -69,7 +69,7 @@ struct NotificationRepositoryTests {
       UPDATE notification.notifications SET channel = 'fax'
       WHERE id = (SELECT id FROM notification.notifications ORDER BY id LIMIT 1)
       """)
-    let due = try await bench.repository.takeDue(limit: 10, lease: .seconds(60))
+    let due = try await bench.queue.takeDue(limit: 10, lease: .seconds(60))
     #expect(due.map(\.channel) == [.log])
   }
 

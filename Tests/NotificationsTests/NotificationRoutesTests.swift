@@ -144,7 +144,7 @@ struct NotificationRoutesTests {
     let bench = try await NotificationsBench()
     try await bench.insert(bench.notice(for: .user(.new())))
     let failing = Delivery(
-      queue: bench.repository,
+      queue: bench.queue,
       sender: ScriptedSender { _ in throw Undeliverable(reason: "no such mailbox") })
     _ = try await failing.deliverDue()
     #expect(try await bench.states() == ["failed": 1])
@@ -157,7 +157,7 @@ struct NotificationRoutesTests {
     #expect(view.state == "queued")
     #expect(view.attempts == 0)
 
-    let delivery = Delivery(queue: bench.repository, sender: ScriptedSender { _ in .sent })
+    let delivery = Delivery(queue: bench.queue, sender: ScriptedSender { _ in .sent })
     #expect(try await delivery.deliverDue() == 1)
     let refused = try await bench.send(.post, path, as: NotificationsBench.staff)
     #expect(refused.problemKind == .invalidStateTransition)

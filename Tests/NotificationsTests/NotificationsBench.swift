@@ -15,12 +15,31 @@ struct NotificationsBench: Sendable {
   static let loops = EventLoopGroup(count: 1)
   static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
   static let staff = "staff"
+  static let administrator = "administrator"
+  private static let administratorID = UserID.new()
+  /// Of webhooks: as in development.
+  static let rules = WebhookURL.Rules(
+    allowsPrivate: true, isPrivateAddress: { PeerAddress($0)?.isPublic == false })
+  static let outbox = Outbox(signal: FeedSignal())
 
   /// As the service's own role.
   let database: Database
   /// As superuser.
   let admin: Database
   let router: Router
+  let secrets: ServiceSecrets
+
+  var queue: NotificationQueueRepository {
+    NotificationQueueRepository(database: database, outbox: Self.outbox)
+  }
+
+  var webhooks: WebhookDispatch {
+    WebhookDispatch(
+      queue: WebhookQueueRepository(database: database, outbox: Self.outbox),
+      poster: WebhookClient(
+        client: OutwardClient(group: Self.loops, reachesPrivate: true), secrets: secrets,
+        rules: Self.rules))
+  }
 
   var repository: NotificationRepository { NotificationRepository(runner: database) }
 
@@ -54,17 +73,31 @@ struct NotificationsBench: Sendable {
         storage: RequestStorage(
           database: database, fingerprint: { secrets.fingerprint($0) }),
         authenticate: Self.caller, logger: Self.logger))
+    let templates = TemplateRepository(runner: database)
     NotificationRoutes(
-      service: NotificationService(store: NotificationRepository(runner: database))
+      service: NotificationService(store: NotificationRepository(runner: database)),
+      templates: templates, preferences: PreferenceRepository(runner: database),
+      within: { PreferenceRepository(runner: $0.transaction) }
+    ).add(to: &routes)
+    TemplateRoutes(store: templates).add(to: &routes)
+    let webhooks = { @Sendable (runner: any SQLRunner) in
+      WebhookService(store: WebhookRepository(runner: runner, outbox: Self.outbox)) {
+        try secrets.seal($0.bytes, context: WebhookClient.context($1))
+      }
+    }
+    WebhookRoutes(
+      service: webhooks(database), within: { webhooks($0.transaction) }, rules: Self.rules
     ).add(to: &routes)
     router = routes.router
+    self.secrets = secrets
     self.database = database
     self.admin = admin
   }
 
-  /// Tokens of these tests: `staff`, or a customer's id.
+  /// Tokens of these tests: `staff`, `administrator`, or a customer's id.
   @Sendable private static func caller(_ token: String) async throws -> Caller {
     if token == staff { return .user(.new(), role: .staff, session: .v7()) }
+    if token == administrator { return .user(administratorID, role: .admin, session: .v7()) }
     guard let user = UserID(token) else {
       throw Problem(.unauthenticated, "This token is nobody's.")
     }
@@ -72,11 +105,13 @@ struct NotificationsBench: Sendable {
   }
 
   func send(
-    _ method: HTTPMethod, _ target: String, as token: String?, body: String? = nil
+    _ method: HTTPMethod, _ target: String, as token: String?, body: String? = nil,
+    fields: [HTTPFieldName: String] = [:]
   ) async throws -> HTTPResponse {
     var request = HTTPRequest(method, target, body: Array((body ?? "").utf8))
     if body != nil { request.fields[.contentType] = "application/json" }
     if let token { request.fields[.authorization] = "Bearer \(token)" }
+    for (name, value) in fields { request.fields[name] = value }
     return try await router.handle(request)
   }
 
@@ -99,6 +134,13 @@ struct NotificationsBench: Sendable {
       "SELECT state, count(*) FROM notifications GROUP BY state"
     ) { (try $0.next(as: String.self), try $0.next(as: Int.self)) }
     return Dictionary(uniqueKeysWithValues: rows)
+  }
+
+  /// Of this service's own events: type and subject.
+  func events() async throws -> [String] {
+    try await database.query("SELECT type, subject FROM outbox ORDER BY id") {
+      "\(try $0.next(as: String.self)) \(try $0.next(as: String.self))"
+    }
   }
 
   func errors() async throws -> [String] {
