@@ -143,6 +143,26 @@ check 'and then it is converted' "$(until_matches 20 '"status":"converted"' look
 check 'its coupon was for one order' \
   "$(ask "$order/orders" -H "$token" -H "$json" -d "$(printf '%s' "$items" | sed 's/^{/{"couponCode":"WELCOME10",/')")" 'used_by_customer'
 
+# An endpoint of a merchant: made, told of an event, removed. Nobody answers at the address.
+hook=$(ask "$notification/webhook-endpoints" -H "$admin" -H "$json" \
+  -d '{"url":"https://books.invalid/hook","types":["order.confirmed"]}')
+check 'a webhook endpoint shows its secret once' "$hook" '"secret":"whsec_'
+hook_id=$(member id "$hook")
+hook_url=$notification/webhook-endpoints/$hook_id
+check 'and never again' "$(ask -H "$admin" "$hook_url" | grep -c whsec_)" '^0$'
+check 'a private address is refused' "$(ask "$notification/webhook-endpoints" -H "$admin" -H "$json" \
+  -d '{"url":"https://169.254.169.254/","types":["order.confirmed"]}')" 'private_address'
+ask -X POST -H "$admin" -H "Idempotency-Key: journey-$stamp-hook" "$hook_url/test" >/dev/null
+deliveries() { ask -H "$admin" "$hook_url/deliveries"; }
+check 'a delivery that cannot be made is kept, to be tried again' \
+  "$(until_matches 20 '"attempts":[1-9]' deliveries)" '"type":"webhook.test".*"state":"queued".*"attempts":[1-9]'
+check 'the endpoint is removed' "$(ask -o /dev/null -w '%{http_code}' -X DELETE -H "$admin" -H 'If-Match: *' "$hook_url")" '^204$'
+check 'a password reset says the same whether or not there is an account' \
+  "$(ask -o /dev/null -w '%{http_code}' "$user/password-resets" -H "$json" -d "{\"email\":\"nobody-$stamp@shop.example\"}")" '^202$'
+ask "$user/password-resets" -H "$json" -d "{\"email\":\"$mail\"}" >/dev/null
+resets() { ask -H "$token" "$notification/notifications?type=user.password_reset_requested"; }
+check 'and its owner is told, without the link in the list' "$(until_matches 20 'reset_requested' resets)" 'link to choose a new password is in our mail'
+
 # What is refused
 declined=$(ask -o /dev/null -w '%{http_code}' "$order/orders" -H "$token" -H "$json" -d "$(printf '%s' "$items" | sed 's/tok_ok/tok_insufficient_funds/')")
 check 'a declined card is 402' "$declined" '^402$'
@@ -164,6 +184,15 @@ for address in $product $order $user $payment $notification; do
   check "$address keeps its invariants" "$reports" '^\['
   check "$address has no violation" "$(printf '%s' "$reports" | grep -c '"ok":false')" '^0$'
 done
+check 'a log level is lent for a while' \
+  "$(ask -X PUT -H "$admin" -H "$json" "$notification/admin/log-level" -d '{"level":"info"}')" '"level":"info","until":"'
+check 'no event was put aside' "$(ask -H "$admin" "$notification/admin/dead-letters")" '^\[\]$'
+maintain() { ask -X PUT -H "$admin" -H "$json" "$notification/admin/maintenance" -d "$1"; }
+listed() { ask "$consul/v1/health/service/notification-service?passing"; }
+check 'maintenance is asked for' "$(maintain '{"enabled":true,"reason":"journey"}')" '"enabled":true'
+check 'and takes an instance out of the list of those that answer' "$(until_matches 10 '^\[\]' listed)" '^\[\]'
+check 'until it is over' "$(maintain '{"enabled":false}')" '"enabled":false'
+check 'then it is there again' "$(until_matches 10 'notification-service' listed)" 'notification-service'
 check 'the breakers are closed' "$(ask -H "$admin" "$order/admin/circuit-breakers")" '"target":"payment-service","state":"closed"'
 
 printf '%s passed, %s failed\n' "$passed" "$failed"

@@ -18,7 +18,7 @@ struct Shopctl: AsyncParsableCommand {
       """,
     subcommands: [
       Up.self, Status.self, Logs.self, Restart.self, Down.self, Verify.self,
-      OrderCommand.self, Load.self, Chaos.self, MatrixCommand.self,
+      OrderCommand.self, ReplayCommand.self, Load.self, Chaos.self, MatrixCommand.self,
       SeedCommand.self, MigrateCommand.self, RolesCommand.self, KeysCommand.self,
       SetupCommand.self, Supervise.self,
     ])

@@ -28,6 +28,7 @@ struct BoughtShop: Sendable {
   private init() async throws {
     let running = try await RunningShop(settings: RunningShop.hasty)
     shop = running.shop
+    try await Self.subscribe(shop)
     let storefront = Storefront(ports: running.ports)
     let shopper = Shopper(shop: storefront, patientUntil: .now + Self.restWithin)
     var purchases = Self.cards.enumerated().map { index, card in
@@ -49,6 +50,20 @@ struct BoughtShop: Sendable {
     try #require(moving == [], "the shop does not come to rest")
     rows = try await admin.snapshot { try await ClientsView.rows(ofRun: storefront.run, in: $0) }
     running.stop()
+  }
+
+  /// Has an endpoint of a merchant be told of all that happens; nobody answers there.
+  private static func subscribe(_ shop: MigratedShop) async throws {
+    try await shop.withDatabase { database in
+      _ = try await database.execute(
+        """
+        INSERT INTO notification.webhook_endpoints (id, url, types, description, state, secret,
+          subscribed_at)
+        VALUES (gen_random_uuid(), 'https://books.example/hook',
+          ARRAY['order.confirmed', 'order.cancelled', 'payment.declined'], '', 'enabled', '',
+          now() - interval '1 minute')
+        """)
+    }
   }
 
   /// The number of the order of a purchase.

@@ -328,6 +328,30 @@ struct Sabotage: Sendable, CustomTestStringConvertible {
       INSERT INTO notification.dead_letters (source, position, event, error)
       VALUES ('order-service', 7, '{}', 'it has no head')
       """),
+    Sabotage(
+      "I9", "asked for has its delivery", says: "no delivery to https://books.example/hook",
+      """
+      DELETE FROM notification.webhook_deliveries
+      WHERE event_id = (SELECT min(event_id::text)::uuid FROM notification.webhook_deliveries)
+      """),
+    Sabotage(
+      "I9", "to an endpoint of a merchant once", says: "2 deliveries of event",
+      "ALTER TABLE notification.webhook_deliveries DROP CONSTRAINT webhook_deliveries_once",
+      """
+      INSERT INTO notification.webhook_deliveries
+      SELECT (jsonb_populate_record(d, jsonb_build_object('id', gen_random_uuid()))).*
+      FROM notification.webhook_deliveries d LIMIT 1
+      """),
+    Sabotage(
+      "I9", "an endpoint that is disabled", says: "deliveries wait for https://books.example/hook",
+      "UPDATE notification.webhook_endpoints SET state = 'disabled'",
+      "UPDATE notification.webhook_deliveries SET state = 'queued'"),
+    Sabotage(
+      "I9", "none that cannot be", says: "switched off order.confirmed by email",
+      """
+      INSERT INTO notification.preferences (user_id, type, channel, enabled)
+      VALUES (gen_random_uuid(), 'order.confirmed', 'email', false)
+      """),
   ]
 
   private static let rest = [

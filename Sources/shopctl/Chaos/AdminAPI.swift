@@ -85,7 +85,8 @@ final class AdminAPI: Sendable {
     return text
   }
 
-  private func send(
+  /// - Throws: `Trouble` when the service is not there, or refuses.
+  func send(
     _ method: HTTPMethod, _ target: String, to service: String, _ body: [UInt8] = []
   ) async throws -> Data {
     try await exchange(method, target, to: service, body, token: try await signedIn())

@@ -50,12 +50,15 @@ struct Check: Sendable {
     ],
     "payment": ["payment.declined", "refund.failed"],
     "product": ["stock.low"],
-    "user": ["user.registered", "user.password_changed", "user.locked"],
+    "user": [
+      "user.registered", "user.email_verification_requested", "user.password_reset_requested",
+      "user.password_changed", "user.locked",
+    ],
   ]
 
   /// Who reads whose feed: the reader's short name, the source's.
   static let readers = [
-    ("order", "payment"), ("order", "product"), ("notification", "order"),
+    ("order", "payment"), ("order", "product"), ("order", "user"), ("notification", "order"),
     ("notification", "payment"),
     ("notification", "product"), ("notification", "user"),
   ]
