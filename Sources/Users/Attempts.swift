@@ -65,7 +65,7 @@ struct AttemptLimits: Sendable {
   static let mail = "(mail) "
   /// How long an attempt waits for others that are being looked at; each takes tens of
   /// milliseconds.
-  static let patience: Duration = .seconds(5)
+  static let patience: Duration = .seconds(10)
   private static let pause: Duration = .milliseconds(50)
 
   let store: any AttemptStore

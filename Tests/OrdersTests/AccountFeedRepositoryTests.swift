@@ -39,8 +39,8 @@ import Testing
   @Test("an order that has ended no longer says whose it was, and still adds up")
   func ended() async throws {
     let bench = try await OrdersBench()
-    let declined = try await order("tok_insufficient_funds", in: bench)
-    let others = try await bench.place("tok_insufficient_funds")
+    let declined = try await order("tok_declined", in: bench)
+    let others = try await bench.place("tok_declined")
     #expect(declined.state == .cancelled)
     try await delete(user, in: bench)
     #expect(try await names(bench, declined) == [nil, "Deleted"])

@@ -243,6 +243,12 @@ struct AccountRoutesTests {
     let bench = try await UsersBench()
     let tokens = try await bench.tokens(of: "ada@example.org")
     let id = try await me(bench, tokens.accessToken).id
+    let kept = try await bench.send(
+      .post, "/users/me/addresses", as: tokens.accessToken,
+      body: """
+        {"name":"Ada","line1":"1 Main St","city":"Bern","postalCode":"3000","country":"CH"}
+        """)
+    #expect(kept.status.code == 201)
     func delete(_ password: String, match: String? = nil) async throws -> HTTPResponse {
       try await bench.send(
         .delete, "/users/me", as: tokens.accessToken, body: #"{"password":"\#(password)"}"#,
@@ -262,6 +268,8 @@ struct AccountRoutesTests {
       "SELECT u::text || s::text FROM users u JOIN sessions s ON s.user_id = u.id"
     ) { try $0.next(as: String.self) }
     #expect(!left.isEmpty && left.allSatisfy { !$0.lowercased().contains("ada") })
+    let addresses: Int? = try await bench.database.value("SELECT count(*) FROM addresses")
+    #expect(addresses == 0)
     #expect(left.allSatisfy { !$0.contains("192.0.2") && !$0.contains("argon2") })
     #expect(try await events(bench) == ["user.registered", "user.deleted"])
     #expect(try await bench.register("ada@example.org").status.code == 201)
