@@ -3,7 +3,10 @@
 
 extension FixedWidthInteger {
   package func appendBigEndian(to bytes: inout [UInt8]) {
-    withUnsafeBytes(of: bigEndian) { bytes.append(contentsOf: $0) }
+    // As bytes of their type: a raw buffer is appended one by one.
+    withUnsafeBytes(of: bigEndian) { raw in
+      raw.withMemoryRebound(to: UInt8.self) { bytes.append(contentsOf: $0) }
+    }
   }
 
   /// Reads the integer at `offset`; the caller has checked that it is there.
