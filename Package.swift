@@ -166,7 +166,7 @@ let package = Package(
       "PaymentsTests",
       [
         "Payments", "ServiceKit", "SharedKernel", "Postgres", "EventLoops", "HTTPMessages",
-        "CoreHTTP", "TestSupport", .product(name: "Logging", package: "swift-log"),
+        "HTTPClient", "CoreHTTP", "TestSupport", .product(name: "Logging", package: "swift-log"),
       ]),
     tests(
       "OrdersTests",

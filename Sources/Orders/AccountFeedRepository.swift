@@ -14,20 +14,15 @@ struct AccountFeedRepository: Sendable {
     guard let user = UserID(event.subject) else { throw NotFound("user") }
     try await transaction.send(
       "INSERT INTO deleted_users (user_id) VALUES (\(user)) ON CONFLICT DO NOTHING")
-    // Carts are of before the order: nothing is under way.
-    try await transaction.send(
-      """
-      UPDATE carts SET shipping = NULL, version = version + 1
-      WHERE user_id = \(user) AND shipping IS NOT NULL
-      """)
     _ = try await sweep(in: transaction)
   }
 
-  /// Takes names and addresses out of deleted accounts' orders that have ended.
+  /// Takes names and addresses out of deleted accounts' carts, and of their orders that have ended.
   ///
   /// - Returns: of how many orders; at most `batchMax`.
   func sweep(in runner: any SQLRunner) async throws -> Int {
-    try await runner.execute(
+    try await sweepCarts(in: runner)
+    return try await runner.execute(
       """
       WITH ended AS MATERIALIZED (
         SELECT o.id FROM orders o JOIN deleted_users d ON d.user_id = o.user_id
@@ -41,6 +36,18 @@ struct AccountFeedRepository: Sendable {
       UPDATE orders o SET email = NULL, note = NULL, cancel_note = NULL, locale = NULL,
         anonymised_at = now(), version = o.version + 1
       FROM ended WHERE o.id = ended.id
+      """)
+  }
+
+  /// Gives up deleted accounts' carts that no order is being made of, and forgets where they were to go.
+  private func sweepCarts(in runner: any SQLRunner) async throws {
+    try await runner.execute(
+      """
+      UPDATE carts c SET shipping = NULL, version = c.version + 1, updated_at = now(),
+        status = CASE c.status WHEN 'open' THEN 'abandoned' ELSE c.status END
+      FROM deleted_users d
+      WHERE d.user_id = c.user_id AND c.status <> 'locked'
+        AND (c.shipping IS NOT NULL OR c.status = 'open')
       """)
   }
 

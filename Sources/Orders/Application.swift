@@ -65,6 +65,11 @@ package struct OrderApplication: ShopService {
       store: CouponRepository(runner: database),
       within: { CouponRepository(runner: $0.transaction) }
     ).add(to: &routes)
+    FollowUpRoutes(
+      followUps: FollowUpService(
+        store: FollowUpRepository(database: context.database, outbox: context.outbox),
+        orders: orders)
+    ).add(to: &routes)
     SagaRoutes(sagas: SagaOverviewRepository(database: context.database)).add(to: &routes)
   }
 

@@ -36,6 +36,13 @@ protocol SagaStore: Sendable {
   /// - Returns: false if someone has asked to cancel the order.
   func confirm(_ lease: SagaLease, figures: PaymentFigures?) async throws -> Bool
   func close(_ lease: SagaLease, figures: PaymentFigures?) async throws
+
+  // The ends of shipments and refunds, each with its order, its saga and its event.
+  func ship(_ lease: SagaLease, figures: PaymentFigures?) async throws
+  func refund(_ lease: SagaLease, figures: PaymentFigures?) async throws
+  func giveUp(
+    _ lease: SagaLease, _ failure: FollowUpFailure, figures: PaymentFigures?
+  ) async throws
 }
 
 /// The stock of the product service. A call says what came of it and never throws: nothing heard is
@@ -46,15 +53,24 @@ protocol StockKeeper: Sendable {
   ) async -> StepResult
   func commitHold(of order: OrderID, limit: Duration?) async -> StepResult
   func releaseHold(of order: OrderID, limit: Duration?) async -> StepResult
+  func fulfil(
+    _ lines: [SagaInput.Line], of order: OrderID, as shipment: UUID128, limit: Duration?
+  ) async -> StepResult
+  func restock(
+    _ lines: [SagaInput.Line], with refund: UUID128, limit: Duration?
+  ) async -> StepResult
 }
 
 /// The payments of the payment service; as `StockKeeper`.
 protocol PaymentDesk: Sendable {
   func authorize(_ order: CheckoutOrder, token: String, limit: Duration?) async -> StepResult
   func capture(
-    _ amount: Money, of order: CheckoutOrder, as capture: ID<SagaInput>, limit: Duration?
+    _ amount: Int64, of order: CheckoutOrder, as capture: ID<SagaInput>, limit: Duration?
   ) async -> StepResult
   func cancelPayment(of order: CheckoutOrder, limit: Duration?) async -> StepResult
+  func refund(
+    _ amount: Int64, of order: CheckoutOrder, as refund: UUID128, limit: Duration?
+  ) async -> StepResult
 }
 
 /// Runs a saga from where it stands: does what `CheckoutSaga` decides, and records it.
@@ -72,7 +88,7 @@ struct CheckoutRunner: Sendable {
   var pass: @Sendable (_ point: String) async throws -> Void = { _ in }
 
   /// `saga.S1.before` and the like: before and after each remote call, and each last transaction.
-  static let points = (CheckoutSaga.Step.allCases.map(\.rawValue) + ["T1", "C0"])
+  static let points = (CheckoutSaga.Step.allCases.map(\.rawValue) + ["T1", "C0", "T2", "T3"])
     .flatMap { ["saga.\($0).before", "saga.\($0).after"] }
 
   /// Goes on until the saga is done, or has to wait; then its lease is free again.
@@ -147,6 +163,19 @@ struct CheckoutRunner: Sendable {
         try await store.close(lease, figures: result.figures)
         return try await pass("saga.C0.after")
 
+      case .ship:
+        try await pass("saga.T2.before")
+        try await store.ship(lease, figures: result.figures)
+        return try await pass("saga.T2.after")
+
+      case .refund:
+        try await pass("saga.T3.before")
+        try await store.refund(lease, figures: result.figures)
+        return try await pass("saga.T3.after")
+
+      case .giveUp(let failure):
+        return try await store.giveUp(lease, failure, figures: result.figures)
+
       case .askAgain(.waiting):
         return try await store.giveBack(lease, after: timings.waitingPace, trouble: nil)
 
@@ -171,11 +200,22 @@ struct CheckoutRunner: Sendable {
       return await stock.commitHold(of: order.id, limit: limit)
     case .capture:
       return await payments.capture(
-        order.total, of: order, as: lease.input.captureId, limit: limit)
+        order.total.minorUnits, of: order, as: lease.input.captureId, limit: limit)
     case .cancelPayment:
       return await payments.cancelPayment(of: order, limit: limit)
     case .releaseHold:
       return await stock.releaseHold(of: order.id, limit: limit)
+    case .captureShare:
+      return await payments.capture(
+        lease.input.amount ?? 0, of: order, as: lease.input.captureId, limit: limit)
+    case .fulfil:
+      return await stock.fulfil(
+        lease.input.lines, of: order.id, as: lease.reference, limit: limit)
+    case .refundPayment:
+      return await payments.refund(
+        lease.input.amount ?? 0, of: order, as: lease.reference, limit: limit)
+    case .restock:
+      return await stock.restock(lease.input.lines, with: lease.reference, limit: limit)
     }
   }
 

@@ -6,7 +6,8 @@ import SharedKernel
 /// Forward: hold stock, authorise the payment, commit the hold, capture, confirm. Backward: cancel the
 /// payment, release the hold, close. The direction turns once, at most: once `confirmed` is committed
 /// the order only goes forward, once `cancelling` is committed only back. The same machine, started
-/// backward, cancels a confirmed order.
+/// backward, cancels a confirmed order; started further on, it ships or refunds one, and that has no
+/// way back: what its first call refuses leaves the order as it was, the rest is asked for until done.
 struct CheckoutSaga: Hashable, Sendable {
   /// The remote calls. Each may be repeated by anyone who finds the saga unfinished: it is addressed
   /// by an id that was made when the order was accepted.
@@ -17,10 +18,16 @@ struct CheckoutSaga: Hashable, Sendable {
     case capture = "S4"
     case cancelPayment = "C2"
     case releaseHold = "C1"
+    case captureShare = "F1"
+    case fulfil = "F2"
+    case refundPayment = "R1"
+    case restock = "R2"
 
     var direction: Direction {
       switch self {
-      case .hold, .authorize, .commitHold, .capture: .forward
+      case .hold, .authorize, .commitHold, .capture, .captureShare, .fulfil, .refundPayment,
+        .restock:
+        .forward
       case .cancelPayment, .releaseHold: .backward
       }
     }
@@ -49,6 +56,10 @@ struct CheckoutSaga: Hashable, Sendable {
     case declined(code: String?)
     /// The payment is closed, or can never be made as asked.
     case paymentRefused
+    /// More than is left to ship.
+    case overShipped
+    /// More than was captured and not paid back.
+    case exceedsCaptured
   }
 
   enum Move: Hashable, Sendable {
@@ -70,6 +81,12 @@ struct CheckoutSaga: Hashable, Sendable {
     case turnBack(Cancellation, to: Step)
     /// All is undone: the order is cancelled.
     case close
+    /// The units have left the house: the last step of a shipment.
+    case ship
+    /// The money is paid back: the last step of a refund.
+    case refund
+    /// The shipment or refund came to nothing, and the order stays as it was.
+    case giveUp(FollowUpFailure)
     /// Make the same call later.
     case askAgain(Wait)
   }
@@ -88,6 +105,10 @@ struct CheckoutSaga: Hashable, Sendable {
   let captureMode: CaptureMode
   /// When checkout gives up; compensations never do.
   let deadline: Timestamp
+  /// Whether a shipment's share is captured first.
+  var capturesShare = false
+  /// Whether a refund's units go back on the shelf.
+  var restocks = false
 
   /// What to do before the call of the present step, after every pause and every record.
   func beforeCall(cancelRequested: Bool, now: Timestamp) -> Move {
@@ -116,6 +137,17 @@ struct CheckoutSaga: Hashable, Sendable {
     case (.releaseHold, .done):
       .close
 
+    case (.captureShare, .done):
+      .advance(to: .fulfil)
+    case (.fulfil, .done):
+      .ship
+    case (.refundPayment, .done):
+      restocks ? .advance(to: .restock) : .refund
+    case (.restock, .done):
+      .refund
+
+    case (.refundPayment, .waiting):
+      .askAgain(.waiting)
     case (.authorize, .waiting):
       orderState == .awaitingPayment ? .askAgain(.waiting) : .extendHold
     case (_, .waiting):
@@ -134,6 +166,13 @@ struct CheckoutSaga: Hashable, Sendable {
       turnBack(Cancellation(.captureRefused, declineCode: refusal.declineCode))
     case (.cancelPayment, .refused), (.releaseHold, .refused):
       // A compensation has no way out but success.
+      .askAgain(.failed)
+    case (.captureShare, .refused(let refusal)), (.refundPayment, .refused(let refusal)):
+      .giveUp(FollowUpFailure(refusal))
+    case (.fulfil, .refused(let refusal)):
+      // With its share captured the parcel has to leave: a person looks at what is in its way.
+      capturesShare ? .askAgain(.failed) : .giveUp(FollowUpFailure(refusal))
+    case (.restock, .refused):
       .askAgain(.failed)
     }
   }
@@ -156,5 +195,19 @@ struct CheckoutSaga: Hashable, Sendable {
 extension CheckoutSaga.Refusal {
   var declineCode: String? {
     if case .declined(let code) = self { code } else { nil }
+  }
+}
+
+extension FollowUpFailure {
+  init(_ refusal: CheckoutSaga.Refusal) {
+    let reason: Reason =
+      switch refusal {
+      case .declined: .declined
+      case .paymentRefused: .paymentRefused
+      case .overShipped: .overShipped
+      case .noStock, .holdClosed: .holdClosed
+      case .exceedsCaptured: .exceedsCaptured
+      }
+    self.init(reason: reason, declineCode: refusal.declineCode)
   }
 }

@@ -32,6 +32,9 @@ struct Order: Sendable {
   let needsAttention: Bool
   let version: Int64
   let createdAt: Timestamp
+  /// Oldest first, failed ones included.
+  var shipments: [Shipment] = []
+  var refunds: [Refund] = []
 
   var paymentStatus: PaymentStatus { PaymentStatus(payment) }
 
@@ -151,7 +154,7 @@ struct HistoryEntry: Codable, Sendable {
   let at: Timestamp
   let from: OrderState?
   let to: OrderState
-  /// `user:<id>`, `anon` or `checkout`.
+  /// `user:<id>`, `anon`, or the kind of the saga.
   let actor: String
   let reason: String?
 }

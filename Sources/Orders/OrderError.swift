@@ -15,6 +15,12 @@ enum OrderError: Error, Hashable {
   /// Another command is at work on this order.
   case operationInProgress
   case cardDataForbidden(pointer: String)
+  /// More than is left to ship of some line.
+  case overShipped(remaining: Int)
+  /// Nothing is left of the payment that goods could be shipped for.
+  case paymentGone(PaymentStatus)
+  case refundExceedsCaptured(refundable: Int64)
+  case shipmentTransition(from: Shipment.Status, to: Shipment.Status)
 }
 
 /// Which of an order's items is short.
@@ -35,6 +41,10 @@ extension OrderError: Failure {
     case .keyInProgress: .idempotencyInProgress
     case .operationInProgress: .operationInProgress
     case .cardDataForbidden: .cardDataForbidden
+    case .overShipped: .overShipped
+    case .paymentGone: .paymentClosed
+    case .refundExceedsCaptured: .refundExceedsCaptured
+    case .shipmentTransition: .invalidStateTransition
     }
   }
 
@@ -58,6 +68,14 @@ extension OrderError: Failure {
       "Another operation on this order is still running."
     case .cardDataForbidden:
       "Card numbers are never accepted here: send a payment token."
+    case .overShipped(let remaining):
+      "Of a line only \(remaining) units are left to ship."
+    case .paymentGone(let status):
+      "The payment is \(status.rawValue)."
+    case .refundExceedsCaptured(let refundable):
+      "At most \(refundable) minor units can be refunded."
+    case .shipmentTransition(let from, let to):
+      "A shipment that is \(from.rawValue) cannot become \(to.rawValue)."
     }
   }
 
@@ -77,6 +95,14 @@ extension OrderError: Failure {
     case .sagaFinished:
       ["from": "done", "to": "running", "allowed": []]
     case .keyInProgress: ["retryAfterMs": 1000]
+    case .overShipped(let remaining): ["remaining": .number(Int64(remaining))]
+    case .paymentGone(let status): ["state": .text(status.rawValue)]
+    case .refundExceedsCaptured(let refundable): ["refundable": .number(refundable)]
+    case .shipmentTransition(let from, let to):
+      [
+        "from": .text(from.rawValue), "to": .text(to.rawValue),
+        "allowed": .list(from == .shipped ? [.text("delivered")] : []),
+      ]
     case .keyReused, .operationInProgress, .cardDataForbidden: [:]
     }
   }
@@ -94,7 +120,8 @@ extension OrderError: Failure {
       }
     case .cardDataForbidden(let pointer): [Fault(pointer, "card_data")]
     case .priceChanged, .declined, .invalidTransition, .keyReused, .keyInProgress, .sagaFinished,
-      .operationInProgress:
+      .operationInProgress, .overShipped, .paymentGone, .refundExceedsCaptured,
+      .shipmentTransition:
       []
     }
   }

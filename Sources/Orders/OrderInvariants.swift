@@ -76,12 +76,33 @@ let orderInvariants = [
         OR c.status = 'converted' AND o.state IN ('pending', 'awaiting_payment'))
       """),
   Invariant(
-    "I11", "an order that moves has one running saga, one at rest has none",
+    "I11", "an order that moves has one running saga of its own, one at rest at most a follow-up",
     violations: """
-      SELECT format('order %s: %s with %s running sagas', o.number, o.state, count(s.id))
-      FROM orders o LEFT JOIN sagas s ON s.order_id = o.id AND s.state = 'running'
-      GROUP BY o.id
-      HAVING count(s.id) <> CASE
-        WHEN o.state IN ('pending', 'awaiting_payment', 'cancelling') THEN 1 ELSE 0 END
+      SELECT format('order %s: %s with %s running sagas of its own and %s follow-ups', o.number,
+        o.state, coalesce(s.own, 0), coalesce(s.running - s.own, 0))
+      FROM orders o LEFT JOIN (
+        SELECT order_id, count(*) AS running,
+          count(*) FILTER (WHERE kind IN ('checkout', 'cancel')) AS own
+        FROM sagas WHERE state = 'running' GROUP BY order_id
+      ) AS s ON s.order_id = o.id
+      WHERE coalesce(s.own, 0) <> CASE
+          WHEN o.state IN ('pending', 'awaiting_payment', 'cancelling') THEN 1 ELSE 0 END
+        OR (s.running > s.own AND (s.own > 0 OR o.state IN ('cancelled', 'cancelling')))
+      """),
+  Invariant(
+    "shipments", "what lines say is shipped and refunded is what shipments and refunds say",
+    violations: """
+      SELECT format('order %s: shipped %s, in parcels %s; refunded %s, in refunds %s', o.number,
+        l.shipped, coalesce(p.units, 0), l.refunded_qty, coalesce(r.units, 0))
+      FROM order_lines l JOIN orders o ON o.id = l.order_id LEFT JOIN (
+        SELECT line_id, sum(quantity) AS units FROM shipment_lines
+          JOIN shipments s ON s.id = shipment_id
+        WHERE s.state IN ('shipped', 'delivered') GROUP BY line_id
+      ) AS p ON p.line_id = l.id LEFT JOIN (
+        SELECT line_id, sum(quantity) AS units FROM refund_lines
+          JOIN refunds f ON f.id = refund_id
+        WHERE f.state = 'succeeded' GROUP BY line_id
+      ) AS r ON r.line_id = l.id
+      WHERE l.shipped <> coalesce(p.units, 0) OR l.refunded_qty <> coalesce(r.units, 0)
       """),
 ]

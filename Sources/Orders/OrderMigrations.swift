@@ -246,6 +246,8 @@ let orderMigrations: [Migration] = [
       at timestamptz NOT NULL DEFAULT now()
     );
     ALTER TABLE orders ADD COLUMN anonymised_at timestamptz;
+    CREATE INDEX carts_addressed ON carts (user_id) WHERE shipping IS NOT NULL;
     GRANT SELECT, INSERT ON deleted_users TO order_app;
     """),
+  fulfilmentMigration,
 ]

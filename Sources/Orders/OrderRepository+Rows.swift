@@ -27,7 +27,8 @@ struct OrderHead {
     o.refunded, o.payment_voided, o.payment_version,
     CASE WHEN o.state = 'awaiting_payment' THEN s.next_action END, o.cancel_reason, o.decline_code,
     o.shortages, o.cancel_requested, o.attention, o.version, o.created_at, o.coupon_code,
-    o.shipping_method_id, o.shipping_method
+    o.shipping_method_id, o.shipping_method,
+    EXISTS (SELECT FROM order_commands c WHERE c.order_id = o.id)
     """
   static let table: SQL = """
     orders o LEFT JOIN sagas s ON s.order_id = o.id AND s.state = 'running'
@@ -52,6 +53,8 @@ struct OrderHead {
   let createdAt: Timestamp
   let couponCode: CouponCode?
   let shippingMethod: ChosenShipping?
+  /// Whether shipments or refunds of it were ever begun.
+  let hasFollowUps: Bool
 
   init(_ row: inout Row) throws {
     id = try row.next()
@@ -85,10 +88,12 @@ struct OrderHead {
     let method: ID<ShippingMethod>? = try row.next()
     let methodName: String? = try row.next()
     shippingMethod = method.map { ChosenShipping(id: $0, name: methodName ?? "") }
+    hasFollowUps = try row.next()
   }
 
   func order(
-    lines: [OrderLine], shipping: PostalAddress?, billing: PostalAddress?
+    lines: [OrderLine], shipping: PostalAddress?, billing: PostalAddress?,
+    shipments: [Shipment] = [], refunds: [Refund] = []
   ) throws -> Order {
     guard let shipping else {
       throw PostgresError.invalid("order \(id) has no shipping address")
@@ -99,7 +104,8 @@ struct OrderHead {
       shippingMethod: shippingMethod, couponCode: couponCode, shippingAddress: shipping,
       billingAddress: billing, paymentID: paymentID, payment: payment,
       nextAction: nextAction, cancellation: cancellation, cancelRequested: cancelRequested,
-      needsAttention: needsAttention, version: version, createdAt: createdAt)
+      needsAttention: needsAttention, version: version, createdAt: createdAt,
+      shipments: shipments, refunds: refunds)
   }
 }
 
@@ -169,13 +175,15 @@ struct MovedOrder {
     declineCode = try row.next()
   }
 
-  func event(_ type: String) throws -> EventDraft {
+  func event(
+    _ type: String, shipment: ShipmentNote? = nil, refund: RefundNote? = nil
+  ) throws -> EventDraft {
     try EventDraft(
       type: type, subject: "\(id)", version: Int(version),
       data: OrderEvent(
         orderId: id, number: number, state: state, version: version, userId: userID,
         paymentId: paymentID, total: total, captured: captured, refunded: refunded,
-        cancelReason: cancelReason, declineCode: declineCode))
+        cancelReason: cancelReason, declineCode: declineCode, shipment: shipment, refund: refund))
   }
 }
 

@@ -74,6 +74,10 @@ struct OrderRepository: OrderStore {
       FROM order_addresses WHERE order_id = ANY(\(ids))
       """
     ) { (try $0.next(as: OrderID.self), try $0.next(as: String.self), try PostalAddress(&$0)) }
+    // Most orders have neither shipments nor refunds: theirs are not looked for.
+    let followed = heads.filter(\.hasFollowUps).map(\.id)
+    let shipmentsOf = followed.isEmpty ? [:] : try await shipments(of: followed)
+    let refundsOf = followed.isEmpty ? [:] : try await refunds(of: followed)
     let linesOf = Dictionary(grouping: try await lines) { $0.0 }
     let addressesOf = Dictionary(grouping: try await addresses) { $0.0 }
     return try heads.map { head in
@@ -81,7 +85,8 @@ struct OrderRepository: OrderStore {
       return try head.order(
         lines: linesOf[head.id, default: []].map(\.1),
         shipping: addresses.first { $0.1 == "shipping" }?.2,
-        billing: addresses.first { $0.1 == "billing" }?.2)
+        billing: addresses.first { $0.1 == "billing" }?.2,
+        shipments: shipmentsOf[head.id, default: []], refunds: refundsOf[head.id, default: []])
     }
   }
 
@@ -138,7 +143,8 @@ struct OrderRepository: OrderStore {
             paymentId: order.paymentID, total: order.total, captured: 0, refunded: 0,
             cancelReason: nil, declineCode: nil)), in: transaction)
       return SagaLease(
-        id: saga, kind: .checkout, epoch: 1, order: order, input: input, step: .hold,
+        id: saga, kind: .checkout, reference: id.uuid, epoch: 1, order: order, input: input,
+        step: .hold,
         orderState: .pending, cancelRequested: false, attempts: 0,
         progressedAt: new.acceptedAt, isParked: false, deadline: new.deadline,
         traceparent: RequestScope.current?.trace.traceparent)

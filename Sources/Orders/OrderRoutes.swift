@@ -29,11 +29,8 @@ struct OrderRoutes: Sendable {
   private func place(_ call: Call) async throws -> HTTPResponse {
     let body: PlaceOrder = try call.json()
     let userID = call.caller.userID
-    let key = OrderKey(
-      principal: call.principal, key: call.idempotencyKey ?? UUID128.v7().description,
-      fingerprint: call.fingerprint)
     let placement = try await orders.place(
-      OrderRequest(body, isGuest: userID == nil), by: userID, key,
+      OrderRequest(body, isGuest: userID == nil), by: userID, call.orderKey,
       wait: call.waitPreference(standard: Self.waitStandard))
     return try CheckoutAnswer(secrets: secrets).response(to: placement, call)
   }
@@ -145,6 +142,13 @@ extension OrderError: RetryableFailure {
 }
 
 extension Call {
+  /// What makes this request one and the same.
+  var orderKey: OrderKey {
+    OrderKey(
+      principal: principal, key: idempotencyKey ?? UUID128.v7().description,
+      fingerprint: fingerprint)
+  }
+
   fileprivate var hasCondition: Bool { request.fields.contains(.ifNoneMatch) }
 }
 

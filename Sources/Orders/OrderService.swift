@@ -96,7 +96,7 @@ struct OrderService: Sendable {
   let terms: any SalesTermsStore
   let addresses: any AddressBook
   let carts: any CartStore
-  let checkout: CheckoutRunner
+  var checkout: CheckoutRunner
   let captureMode: CaptureMode
 
   /// How often a purchase is quoted anew because its cart or coupon was changed meanwhile.

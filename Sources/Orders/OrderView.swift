@@ -58,8 +58,8 @@ struct OrderView: Encodable, Sendable {
   let coupon: AppliedCoupon?
   /// nil for an order that costs nothing: it has no payment.
   let paymentId: PaymentID?
-  let shipments: [Never]
-  let refunds: [Never]
+  let shipments: [ShipmentView]
+  let refunds: [RefundView]
   /// Without its access token where others than the order's owner look.
   let nextAction: NextAction?
   let cancelReason: CancelReason?
@@ -95,8 +95,8 @@ struct OrderView: Encodable, Sendable {
     shippingMethod = order.shippingMethod
     coupon = order.couponCode.map(AppliedCoupon.init)
     paymentId = order.totals.total.minorUnits > 0 ? order.paymentID : nil
-    shipments = []
-    refunds = []
+    shipments = order.shipments.map(ShipmentView.init)
+    refunds = order.refunds.map(RefundView.init)
     nextAction = isForOwner ? order.nextAction : order.nextAction?.withoutAccessToken
     cancelReason = order.cancellation?.reason
     declineCode = order.cancellation?.declineCode

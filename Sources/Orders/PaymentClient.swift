@@ -6,7 +6,11 @@ import SharedKernel
 struct PaymentClient: PaymentDesk {
   let upstream: any Upstream
 
-  // MARK: S2, S4, C2
+  private struct Amount: Encodable {
+    let amount: Int64
+  }
+
+  // MARK: S2, S4, C2, F1
 
   func authorize(_ order: CheckoutOrder, token: String, limit: Duration?) async -> StepResult {
     struct Authorization: Encodable {
@@ -41,22 +45,18 @@ struct PaymentClient: PaymentDesk {
   }
 
   func capture(
-    _ amount: Money, of order: CheckoutOrder, as capture: ID<SagaInput>, limit: Duration?
+    _ amount: Int64, of order: CheckoutOrder, as capture: ID<SagaInput>, limit: Duration?
   ) async -> StepResult {
-    struct Capture: Encodable {
-      let amount: Int64
-    }
-    let body = Capture(amount: amount.minorUnits)
     return await PeerClient.step(
       .limited(attempt: .seconds(5), attemptsMax: 2, to: limit),
       {
         try await upstream.call(
-          .put, "\(path(order))/captures/\(capture)", json: body, options: $0)
+          .put, "\(path(order))/captures/\(capture)", json: Amount(amount: amount), options: $0)
       }
     ) { answer in
       if let refusal = refusal(in: answer) { return StepResult(.refused(refusal)) }
       guard let payment = try payment(in: answer) else { return nil }
-      let isCaptured = answer.status != .accepted && payment.captured >= amount.minorUnits
+      let isCaptured = answer.status != .accepted && payment.captured >= amount
       return StepResult(isCaptured ? .done : .waiting, figures: payment.figures)
     }
   }
@@ -76,6 +76,24 @@ struct PaymentClient: PaymentDesk {
     }
   }
 
+  // MARK: R1
+
+  func refund(
+    _ amount: Int64, of order: CheckoutOrder, as refund: UUID128, limit: Duration?
+  ) async -> StepResult {
+    await PeerClient.step(
+      .limited(attempt: .seconds(5), attemptsMax: 2, to: limit),
+      {
+        try await upstream.call(
+          .put, "\(path(order))/refunds/\(refund)", json: Amount(amount: amount), options: $0)
+      }
+    ) { answer in
+      if let refusal = refusal(in: answer) { return StepResult(.refused(refusal)) }
+      guard let payment = try payment(in: answer) else { return nil }
+      return StepResult(answer.status == .accepted ? .waiting : .done, figures: payment.figures)
+    }
+  }
+
   private func path(_ order: CheckoutOrder) -> String {
     "/internal/payments/\(order.paymentID)"
   }
@@ -85,6 +103,7 @@ struct PaymentClient: PaymentDesk {
     switch answer.problemKind {
     case .paymentDeclined:
       .declined(code: answer.problemBody?["declineCode"]?.textValue)
+    case .refundExceedsCaptured: .exceedsCaptured
     case .paymentClosed, .invalidStateTransition, .duplicateResource, .idempotencyKeyReused,
       .validationFailed, .cardDataForbidden:
       // What was asked will never do: the payment is closed, or is another than this.

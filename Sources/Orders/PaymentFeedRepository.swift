@@ -7,7 +7,7 @@ import SharedKernel
 struct PaymentFeedRepository: Sendable {
   static let types = [
     "payment.requires_action", "payment.authorized", "payment.declined", "payment.captured",
-    "payment.voided", "payment.expired", "refund.succeeded",
+    "payment.voided", "payment.expired", "refund.pending", "refund.succeeded", "refund.failed",
   ]
 
   func apply(_ event: FeedEvent, in transaction: Transaction) async throws {

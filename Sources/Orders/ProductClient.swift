@@ -81,6 +81,31 @@ struct ProductClient: Catalogue, StockKeeper {
     }
   }
 
+  // MARK: F2, R2
+
+  private struct Units: Encodable {
+    let lines: [SagaInput.Line]
+  }
+
+  func fulfil(
+    _ lines: [SagaInput.Line], of order: OrderID, as shipment: UUID128, limit: Duration?
+  ) async -> StepResult {
+    await reservation(limit) { options in
+      try await upstream.call(
+        .put, "/internal/reservations/\(order)/fulfilments/\(shipment)",
+        json: Units(lines: lines), options: options)
+    }
+  }
+
+  func restock(
+    _ lines: [SagaInput.Line], with refund: UUID128, limit: Duration?
+  ) async -> StepResult {
+    await reservation(limit) { options in
+      try await upstream.call(
+        .put, "/internal/restocks/\(refund)", json: Units(lines: lines), options: options)
+    }
+  }
+
   private func reservation(
     _ limit: Duration?, _ call: (CallOptions) async throws -> HTTPResponse
   ) async -> StepResult {
@@ -90,6 +115,7 @@ struct ProductClient: Catalogue, StockKeeper {
       switch (answer.status.code, answer.problemKind) {
       case (200, _), (201, _): StepResult(.done)
       case (_, .insufficientStock): StepResult(.refused(.noStock(shortages(in: answer))))
+      case (_, .overShipped): StepResult(.refused(.overShipped))
       case (_, .reservationClosed):
         // A first hold that was refused is closed for good, and for want of stock.
         answer.problemBody?["state"]?.textValue == "refused"

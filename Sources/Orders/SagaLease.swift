@@ -1,8 +1,8 @@
 import SharedKernel
 
-/// Which story a saga tells. (Shipping and refunding come with their own.)
+/// Which story a saga tells.
 enum SagaKind: String, Sendable, CaseIterable {
-  case checkout, cancel
+  case checkout, cancel, ship, refund
 }
 
 /// A saga in the hands of one runner: until when is known to the database alone, by whom the epoch
@@ -10,6 +10,8 @@ enum SagaKind: String, Sendable, CaseIterable {
 struct SagaLease: Sendable {
   let id: ID<SagaLease>
   let kind: SagaKind
+  /// The order, shipment or refund that it is about.
+  let reference: UUID128
   let epoch: Int64
   let order: CheckoutOrder
   let input: SagaInput
@@ -30,7 +32,9 @@ struct SagaLease: Sendable {
   var saga: CheckoutSaga {
     CheckoutSaga(
       step: step, orderState: orderState, hasPayment: order.total.minorUnits > 0,
-      captureMode: order.captureMode, deadline: deadline ?? Timestamp(microseconds: .max))
+      captureMode: order.captureMode, deadline: deadline ?? Timestamp(microseconds: .max),
+      capturesShare: kind == .ship && (input.amount ?? 0) > 0,
+      restocks: kind == .refund && !input.lines.isEmpty)
   }
 }
 
@@ -52,7 +56,10 @@ struct SagaInput: Codable, Sendable {
 
   let paymentToken: String
   let captureId: ID<SagaInput>
+  /// The units to hold, to ship or to restock.
   let lines: [Line]
+  /// What a shipment captures or a refund pays back, in minor units; nil for a checkout.
+  var amount: Int64?
 
   /// For a saga that only goes back, whose calls need ids alone.
   static var empty: SagaInput { SagaInput(paymentToken: "", captureId: .new(), lines: []) }

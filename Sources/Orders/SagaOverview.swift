@@ -22,6 +22,8 @@ struct SagaFilter: Sendable {
 struct SagaRecord: Encodable, Sendable {
   let id: ID<SagaLease>
   let kind: String
+  /// The order, shipment or refund that it is about.
+  let refId: UUID128
   let orderId: OrderID
   let step: String
   let direction: String

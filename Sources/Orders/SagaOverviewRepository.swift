@@ -7,7 +7,7 @@ struct SagaOverviewRepository: SagaOverview {
   let database: Database
 
   private static let columns: SQL = """
-    id, kind, order_id, step, direction, state, parked_at, deadline, next_run_at, epoch, attempts,
+    id, kind, ref_id, order_id, step, direction, state, parked_at, deadline, next_run_at, epoch, attempts,
     last_error, created_at, finished_at
     """
 
@@ -48,6 +48,7 @@ extension SagaRecord {
   init(_ row: inout Row) throws {
     id = try row.next()
     kind = try row.next()
+    refId = try row.next()
     orderId = try row.next()
     step = try row.next()
     direction = try row.next()

@@ -39,7 +39,7 @@ struct SagaRepository: SagaStore {
       SET lease_until = now() + \(seconds(lease)), epoch = s.epoch + 1, woken = false
       FROM due, orders o
       WHERE s.id = due.id AND o.id = s.order_id
-      RETURNING s.id, s.kind, s.epoch, o.id, o.user_id, o.currency, o.total, o.capture_mode,
+      RETURNING s.id, s.kind, s.ref_id, s.epoch, o.id, o.user_id, o.currency, o.total, o.capture_mode,
         o.payment_id, s.input, s.step, o.state, o.cancel_requested, s.attempts, s.progressed_at,
         s.parked_at IS NOT NULL, s.deadline, s.traceparent
       """
@@ -270,7 +270,7 @@ struct SagaRepository: SagaStore {
 
   // MARK: Pieces of statements
 
-  private static func held(_ lease: SagaLease) -> SQL {
+  static func held(_ lease: SagaLease) -> SQL {
     "s.id = \(lease.id) AND s.epoch = \(lease.epoch) AND s.state = 'running'"
   }
 
@@ -288,7 +288,7 @@ struct SagaRepository: SagaStore {
   }
 
   /// The payment token and the customer's next action are forgotten.
-  private static var finished: SQL {
+  static var finished: SQL {
     """
     state = 'done', finished_at = now(), lease_until = now(), input = NULL, next_action = NULL,
     attempts = 0, parked_at = NULL, last_error = NULL
@@ -296,7 +296,7 @@ struct SagaRepository: SagaStore {
   }
 
   /// The log with one more line; the oldest is dropped from a full one.
-  private static func logged(_ step: String, _ what: String) -> SQL {
+  static func logged(_ step: String, _ what: String) -> SQL {
     let entry: SQL = """
       jsonb_build_array(jsonb_build_object(
         'at', now(), 'epoch', s.epoch, 'step', \(step), 'what', \(String(what.prefix(300)))))
@@ -314,7 +314,7 @@ struct SagaRepository: SagaStore {
   }
 
   /// Sets the payment's figures unless later ones are known.
-  private static func paid(_ figures: PaymentFigures?) -> SQL {
+  static func paid(_ figures: PaymentFigures?) -> SQL {
     let figures = figures ?? .unknown
     let isLater: SQL = "orders.payment_version < \(figures.version)"
     return """
@@ -341,6 +341,7 @@ extension SagaLease {
   init(_ id: ID<SagaLease>, _ row: inout Row) throws {
     self.id = id
     kind = try row.next()
+    reference = try row.next()
     epoch = try row.next()
     let orderID: OrderID = try row.next()
     let userID: UserID? = try row.next()

@@ -14,7 +14,7 @@ struct SagaRoutes: Sendable {
       var filter = SagaFilter()
       filter.kind = try query.text("kind").map { text in
         guard let kind = SagaKind(rawValue: text) else {
-          throw ValidationFailure("kind", "invalid", "must be checkout or cancel")
+          throw ValidationFailure("kind", "invalid", "must be checkout, cancel, ship or refund")
         }
         return kind
       }

@@ -29,9 +29,9 @@ struct DrilledGateway: PaymentGateway {
   }
 
   func lookup(
-    _ operation: OperationID, within limit: Duration
+    _ request: LookupRequest, within limit: Duration
   ) async throws -> ProviderAnswer? {
-    try await drilled("lookup") { try await provider.lookup(operation, within: limit) }
+    try await drilled("lookup") { try await provider.lookup(request, within: limit) }
   }
 
   private func drilled<Answer>(

@@ -39,6 +39,36 @@ struct LedgerRepository {
       """)
   }
 
+  /// What is booked for each payment that was asked for from a time on and before another.
+  func bookings(from: Timestamp, to: Timestamp, limit: Int) async throws -> [LedgerBooking] {
+    try await runner.query(
+      """
+      SELECT p.id, a.id, p.currency, coalesce(l.held, 0)::int8, coalesce(l.captured, 0)::int8,
+        coalesce(l.refunded, 0)::int8, EXISTS (SELECT FROM payment_operations o
+          WHERE o.payment_id = p.id AND o.state IN ('pending', 'waiting')), p.created_at
+      FROM payments p JOIN payment_operations a ON a.payment_id = p.id AND a.kind = 'authorize'
+        LEFT JOIN LATERAL (
+          SELECT sum(e.amount) FILTER (WHERE c.code = 'auth_hold') AS held,
+            sum(e.amount) FILTER (WHERE c.code = 'provider_clearing' AND j.kind = 'capture')
+              AS captured,
+            -sum(e.amount) FILTER (WHERE c.code = 'provider_clearing' AND j.kind = 'refund')
+              AS refunded
+          FROM ledger_journals j JOIN ledger_entries e ON e.journal_id = j.id
+            JOIN ledger_accounts c ON c.id = e.account_id
+          WHERE j.payment_id = p.id
+        ) AS l ON true
+      WHERE p.created_at >= \(from) AND p.created_at < \(to)
+      ORDER BY p.created_at LIMIT \(limit)
+      """
+    ) { row in
+      LedgerBooking(
+        payment: try row.next(), authorization: try row.next(), currency: try row.next(),
+        figures: ReconciledFigures(
+          held: try row.next(), captured: try row.next(), refunded: try row.next()),
+        isOpen: try row.next(), createdAt: try row.next())
+    }
+  }
+
   /// What is on each account, of the entries that `filter` leaves.
   func trialBalance(_ filter: LedgerFilter) async throws -> [AccountBalance] {
     var conditions: [SQL] = ["true"]

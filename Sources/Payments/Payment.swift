@@ -26,6 +26,8 @@ struct Payment: Hashable, Sendable {
   private(set) var figures: PaymentFigures
   /// The provider's own name for the authorisation.
   private(set) var providerReference: String?
+  /// Where the customer acts, if that is a page of the provider's.
+  private(set) var challengeURL: String?
   /// Rises with every change.
   private(set) var version: Int
   private(set) var operations: [PaymentOperation]
@@ -40,7 +42,7 @@ struct Payment: Hashable, Sendable {
     id: PaymentID, orderID: OrderID, userID: UserID?, amount: Money, captureMode: CaptureMode,
     requestHash: [UInt8]?, expiresAt: Timestamp, createdAt: Timestamp, state: PaymentState,
     figures: PaymentFigures, providerReference: String?, version: Int,
-    operations: [PaymentOperation]
+    operations: [PaymentOperation], challengeURL: String? = nil
   ) {
     self.id = id
     self.orderID = orderID
@@ -55,6 +57,7 @@ struct Payment: Hashable, Sendable {
     self.providerReference = providerReference
     self.version = version
     self.operations = operations
+    self.challengeURL = challengeURL
   }
 
   var authorization: PaymentOperation? { operations.first { $0.kind == .authorize } }
@@ -102,25 +105,38 @@ extension Payment {
 
   /// Begins a capture or a refund; the same id again is the same operation.
   ///
+  /// - Parameters:
+  ///   - amount: nil for all that is held.
+  ///   - hash: of a request that is told from others by more than its amount.
+  ///   - reason: for people.
   /// - Returns: whether it is new.
   /// - Throws: `PaymentError` if the state or the amounts, pending ones counted, do not allow it.
   mutating func begin(
-    _ kind: PaymentOperation.Kind, id: OperationID, amount: Int64, now: Timestamp
+    _ kind: PaymentOperation.Kind, id: OperationID, amount: Int64?, now: Timestamp,
+    hash: [UInt8]? = nil, reason: String? = nil
   ) throws(PaymentError) -> Bool {
     precondition(kind == .capture || kind == .refund, "begun by other means")
     if let known = operation(id) {
-      guard known.kind == kind, known.amount == amount else {
-        throw .differs("a \(known.kind.rawValue)")
-      }
+      guard known.kind == kind, known.amount == amount ?? known.amount, known.requestHash == hash
+      else { throw .differs("a \(known.kind.rawValue)") }
       return false
     }
     guard !state.isClosed else { throw .closed(state) }
+    // At least one, so that nothing left to capture is refused as too much.
+    let amount = amount ?? max(1, capturable)
     switch kind {
     case .capture: try requireCapturable(amount)
     case .refund, .authorize, .void: try requireRefundable(amount)
     }
-    append(PaymentOperation(id: id, kind: kind, amount: amount, createdAt: now))
+    append(
+      PaymentOperation(
+        id: id, kind: kind, amount: amount, createdAt: now, requestHash: hash, reason: reason))
     return true
+  }
+
+  /// What is held and neither captured nor about to be.
+  private var capturable: Int64 {
+    figures.hold - pendingAmount(of: .capture) - pendingAmount(of: .void)
   }
 
   private func requireCapturable(_ amount: Int64) throws(PaymentError) {
@@ -129,7 +145,6 @@ extension Payment {
     case .created, .requiresAction: throw .invalidTransition(from: state, to: .captured)
     default: break
     }
-    let capturable = figures.hold - pendingAmount(of: .capture) - pendingAmount(of: .void)
     guard amount <= capturable else {
       throw .captureExceedsAuthorized(capturable: capturable, from: state)
     }
@@ -241,10 +256,11 @@ extension Payment {
     case .declined(let code, let reference):
       operations[index].fail(code: code, reference: reference)
       failed(operations[index])
-    case .requiresAction(let reference):
+    case .requiresAction(let reference, let url):
       guard kind == .authorize, operations[index].state == .pending else { return }
       operations[index].wait(reference: reference)
       providerReference = reference
+      challengeURL = url
       if state == .authorizing { move(to: .requiresAction) }
       announce(.requiresAction)
     case .pending(let reference):
@@ -253,6 +269,15 @@ extension Payment {
       if kind == .refund { announce(.refundPending, operations[index]) }
     }
     if state == .cancelling, isUndone { close() }
+  }
+
+  /// As `settle` an answer, unless the notice speaks of another amount than the operation.
+  mutating func settle(_ news: ProviderNotice.News) -> ProviderNotice.Effect {
+    guard let operation = operation(news.operation) else { return .unknownOperation }
+    guard news.amount == nil || news.amount == operation.amount else { return .otherAmount }
+    let before = version
+    settle(news.operation, news.answer)
+    return version == before ? .knownBefore : .settled
   }
 
   /// Whether nothing is held, kept or open.

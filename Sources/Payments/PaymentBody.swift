@@ -50,7 +50,8 @@ struct PaymentAccess: Sendable {
       version: payment.version, declineCode: payment.declineCode,
       nextAction: payment.state == .requiresAction
         ? PaymentBody.NextAction(
-          type: "challenge", url: "/payments/\(id)/confirm",
+          type: payment.challengeURL == nil ? "challenge" : "redirect",
+          url: payment.challengeURL ?? "/payments/\(id)/confirm",
           accessToken: payment.userID == nil
             ? secrets.accessToken(kind: Self.kind, id: id) : nil)
         : nil,
@@ -67,6 +68,8 @@ struct OperationBody: Encodable, Sendable {
   let declineCode: String?
   let providerReference: String?
   let attempts: Int
+  /// Why staff began it.
+  let reason: String?
   let createdAt: Timestamp
 
   init(_ operation: PaymentOperation) {
@@ -77,6 +80,7 @@ struct OperationBody: Encodable, Sendable {
     declineCode = operation.declineCode
     providerReference = operation.providerReference
     attempts = operation.attempts
+    reason = operation.reason
     createdAt = operation.createdAt
   }
 }

@@ -15,7 +15,7 @@ protocol PaymentGateway: Sendable {
   /// Gives back part or all of what was captured. May not check that so much was captured.
   func refund(_ request: FollowUpRequest, within limit: Duration) async throws -> ProviderAnswer
   /// What became of an operation; nil if the provider never heard of it.
-  func lookup(_ operation: OperationID, within limit: Duration) async throws -> ProviderAnswer?
+  func lookup(_ request: LookupRequest, within limit: Duration) async throws -> ProviderAnswer?
 }
 
 /// The bank's page of the simulated 3-D Secure. A real provider has its own, outside of this system.
@@ -39,11 +39,20 @@ struct FollowUpRequest: Hashable, Sendable {
   let amount: Money
 }
 
+struct LookupRequest: Hashable, Sendable {
+  let operation: OperationID
+  let kind: PaymentOperation.Kind
+  /// The provider's own name for it, if it has told one.
+  var reference: String?
+  /// The provider's own name for the authorisation that it follows, or is.
+  var authorization: String?
+}
+
 /// What the provider said, for certain.
 enum ProviderAnswer: Hashable, Sendable {
   case succeeded(reference: String)
-  /// The customer has to act first.
-  case requiresAction(reference: String)
+  /// The customer has to act first; on a page of the provider's, if it has one.
+  case requiresAction(reference: String, url: String? = nil)
   /// Accepted; the outcome comes later.
   case pending(reference: String)
   case declined(code: String, reference: String?)

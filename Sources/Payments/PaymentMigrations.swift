@@ -126,4 +126,11 @@ package let paymentMigrations: [Migration] = [
     ALTER TABLE payments ADD COLUMN next_run_at timestamptz NOT NULL DEFAULT '-infinity';
     CREATE INDEX payments_cancelling ON payments (next_run_at) WHERE state = 'cancelling';
     """),
+  Migration(
+    "0005-staff-operations",
+    """
+    -- Of what staff began: the hash of their request, by which the same key with another one is
+    -- refused, and their reason.
+    ALTER TABLE payment_operations ADD COLUMN request_hash bytea, ADD COLUMN reason text;
+    """),
 ]

@@ -31,11 +31,15 @@ struct PaymentOperation: Hashable, Sendable {
   /// How often the recovery worker took it.
   let attempts: Int
   let createdAt: Timestamp
+  /// Of what staff began: tells a repeated request from another.
+  let requestHash: [UInt8]?
+  /// Why staff began it.
+  let reason: String?
 
   init(
     id: OperationID, kind: Kind, amount: Int64, state: State = .pending, token: String? = nil,
     providerReference: String? = nil, declineCode: String? = nil, attempts: Int = 0,
-    createdAt: Timestamp
+    createdAt: Timestamp, requestHash: [UInt8]? = nil, reason: String? = nil
   ) {
     self.id = id
     self.kind = kind
@@ -46,6 +50,8 @@ struct PaymentOperation: Hashable, Sendable {
     self.declineCode = declineCode
     self.attempts = attempts
     self.createdAt = createdAt
+    self.requestHash = requestHash
+    self.reason = reason
   }
 
   /// Without an outcome yet.
@@ -75,6 +81,18 @@ struct PaymentOperation: Hashable, Sendable {
 }
 
 extension OperationID {
+  /// The operation that a key of staff names: the same for the same key, so that it is begun once.
+  ///
+  /// - Parameter digest: keyed hash of the principal and the key, 16 bytes or more. A version 8 UUID.
+  static func named(by digest: [UInt8]) -> OperationID {
+    let high = digest.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    let low = digest.dropFirst(8).prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    return OperationID(
+      UUID128(
+        high: high & ~0xF000 | 0x8000,
+        low: low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000))
+  }
+
   /// The id of the `attempt`th operation by which a payment is undone: the same whoever makes it, so
   /// that two that cancel at once make one. A version 8 UUID (RFC 9562 section 5.8).
   static func undoing(_ payment: PaymentID, attempt: Int) -> OperationID {

@@ -94,6 +94,34 @@ struct PaymentRepository: PaymentStore {
     return (payment, result)
   }
 
+  func apply(_ notice: ProviderNotice) async throws -> ProviderNotice.Effect {
+    var tries = 1
+    while true {
+      do {
+        return try await database.transaction { try await apply(notice, in: $0) }
+      } catch let error as PostgresError where error.isRetryable && tries < Self.triesMax {
+        tries += 1
+      }
+    }
+  }
+
+  private func apply(
+    _ notice: ProviderNotice, in transaction: Transaction
+  ) async throws -> ProviderNotice.Effect {
+    let isNew = try await transaction.execute(
+      """
+      INSERT INTO provider_events (provider, event_id, received_at, payload)
+      VALUES (\(notice.provider), \(notice.eventID), now(), \(JSONText(notice.payload)))
+      ON CONFLICT DO NOTHING
+      """)
+    guard isNew == 1 else { return .repeated }
+    guard let news = notice.news else { return .none }
+    let payment: PaymentID? = try await transaction.value(
+      "SELECT payment_id FROM payment_operations WHERE id = \(news.operation)")
+    guard let payment else { return .unknownOperation }
+    return try await update(payment, { $0.settle(news) }, in: transaction).1
+  }
+
   func payments(_ filter: PaymentFilter, page: PageRequest) async throws -> Page<Payment> {
     var conditions: [SQL] = []
     if let userID = filter.userID { conditions.append("user_id = \(userID)") }
@@ -161,7 +189,7 @@ struct PaymentRepository: PaymentStore {
 
   private static let columns: SQL = """
     id, request_hash, order_id, user_id, currency, amount, authorized, captured, refunded, state,
-    capture_mode, provider_ref, expires_at, version, created_at
+    capture_mode, provider_ref, next_action->>'url', expires_at, version, created_at
     """
 
   private func read(
@@ -181,7 +209,7 @@ struct PaymentRepository: PaymentStore {
     let rows = try await runner.query(
       """
       SELECT payment_id, id, kind, amount, state, token, provider_ref, decline_code, attempts,
-        created_at
+        created_at, request_hash, reason
       FROM payment_operations WHERE payment_id = ANY(\(payments)) ORDER BY created_at, id
       """
     ) { row in (try row.next(as: PaymentID.self), try PaymentOperation(&row)) }
@@ -194,7 +222,10 @@ struct PaymentRepository: PaymentStore {
       """
       UPDATE payments SET state = \(payment.state), authorized = \(figures.authorized),
         captured = \(figures.captured), refunded = \(figures.refunded),
-        provider_ref = \(payment.providerReference), version = \(payment.version),
+        provider_ref = \(payment.providerReference),
+        next_action = CASE WHEN \(payment.challengeURL)::text IS NULL THEN NULL
+          ELSE jsonb_build_object('url', \(payment.challengeURL)::text) END,
+        version = \(payment.version),
         updated_at = now()
       WHERE id = \(payment.id)
       """)
@@ -206,10 +237,10 @@ struct PaymentRepository: PaymentStore {
     try await transaction.send(
       """
       INSERT INTO payment_operations (id, payment_id, kind, amount, state, token, next_run_at,
-        created_at)
+        created_at, request_hash, reason)
       VALUES (\(operation.id), \(payment), \(operation.kind), \(operation.amount),
         \(operation.state), \(operation.token), \(operation.createdAt + recoveryAge),
-        \(operation.createdAt))
+        \(operation.createdAt), \(operation.requestHash), \(operation.reason))
       """)
   }
 
@@ -237,6 +268,7 @@ private struct StoredPayment {
   let state: PaymentState
   let captureMode: CaptureMode
   let providerReference: String?
+  let challengeURL: String?
   let expiresAt: Timestamp
   let version: Int
   let createdAt: Timestamp
@@ -253,6 +285,7 @@ private struct StoredPayment {
     state = try row.next()
     captureMode = try row.next()
     providerReference = try row.next()
+    challengeURL = try row.next()
     expiresAt = try row.next()
     version = try row.next()
     createdAt = try row.next()
@@ -264,7 +297,7 @@ private struct StoredPayment {
       amount: try Money(minorUnits: amount, currency: currency), captureMode: captureMode,
       requestHash: requestHash, expiresAt: expiresAt, createdAt: createdAt, state: state,
       figures: figures, providerReference: providerReference, version: version,
-      operations: operations)
+      operations: operations, challengeURL: challengeURL)
   }
 }
 
@@ -273,7 +306,8 @@ extension PaymentOperation {
     self.init(
       id: try row.next(), kind: try row.next(), amount: try row.next(), state: try row.next(),
       token: try row.next(), providerReference: try row.next(), declineCode: try row.next(),
-      attempts: try row.next(), createdAt: try row.next())
+      attempts: try row.next(), createdAt: try row.next(), requestHash: try row.next(),
+      reason: try row.next())
   }
 }
 

@@ -7,14 +7,27 @@ struct PaymentRoutes {
   let payments: PaymentService
   let ledger: @Sendable (LedgerFilter) async throws -> [AccountBalance]
   let access: PaymentAccess
+  /// Keyed hash, for the ids of operations that keys of staff name.
+  let fingerprint: @Sendable ([UInt8]) -> [UInt8]
 
   func add(to routes: inout Routes) {
     routes.get("/payments", access: .customer) { try await list($0) }
     routes.get("/payments/{id}", access: .optional) { try await show($0) }
     routes.get("/payments/{id}/operations", access: .optional) { try await operations($0) }
     routes.post("/payments/{id}/confirm", access: .optional) { try await confirm($0) }
+    routes.post("/payments/{id}/captures", access: .staff, key: .required) {
+      try await perform(.capture, $0)
+    }
+    routes.post("/payments/{id}/refunds", access: .staff, key: .required) {
+      try await perform(.refund, $0)
+    }
+    routes.post("/payments/{id}/cancel", access: .staff) { try await cancel($0) }
     routes.get("/ledger/trial-balance", access: .staff) { try await trialBalance($0) }
-    routes.get("/test-tokens", access: .anyone) { _ in try testTokens() }
+    routes.get("/test-tokens", access: .anyone) { _ in
+      // Only the simulator has them.
+      guard payments.challenges != nil else { throw NotFound("test token") }
+      return try testTokens()
+    }
   }
 
   private func list(_ call: Call) async throws -> HTTPResponse {
@@ -62,6 +75,51 @@ struct PaymentRoutes {
       payment.id, approve: confirmation.challenge == .approve)
     return try .json(access.body(of: answer.payment), version: answer.payment.version)
   }
+
+  // MARK: By staff
+
+  /// The key names the operation, so that the same key is the same operation, as it stands by then.
+  private func perform(
+    _ kind: PaymentOperation.Kind, _ call: Call
+  ) async throws -> HTTPResponse {
+    struct Body: Decodable {
+      let amount: Int64?
+      let reason: String?
+    }
+    try PaymentError.refuseCardData(in: call.request.body)
+    let body = try call.request.body.isEmpty ? Body(amount: nil, reason: nil) : call.json()
+    if kind == .refund, body.amount == nil {
+      throw ValidationFailure("/amount", "required", "is required")
+    }
+    guard let key = call.idempotencyKey else { preconditionFailure("the route requires a key") }
+    let command = try StaffCommand(
+      kind, id: .named(by: fingerprint(Array("\(call.principal)\n\(key)".utf8))),
+      amount: body.amount, reason: body.reason, requestHash: call.fingerprint)
+    let answer = try await payments.perform(command, on: call.parameter("id"))
+    let payment = access.body(of: answer.payment)
+    let version = answer.payment.version
+    return switch answer.outcome {
+    case .done(isNew: true): try .json(payment, status: .created, version: version)
+    case .done(isNew: false):
+      try .json(payment, status: .created, version: version)
+        .adding("Idempotent-Replayed", "true")
+    case .underway:
+      try .json(payment, status: .accepted, version: version).adding(.retryAfter, "1")
+    }
+  }
+
+  private func cancel(_ call: Call) async throws -> HTTPResponse {
+    let id: PaymentID = try call.parameter("id")
+    _ = try await payments.existing(id)
+    let answer = try await payments.close(id)
+    let isDone = answer.outcome != .underway
+    let response = try HTTPResponse.json(
+      access.body(of: answer.payment), status: isDone ? .ok : .accepted,
+      version: answer.payment.version)
+    return isDone ? response : response.adding(.retryAfter, "1")
+  }
+
+  // MARK: Looking
 
   /// The payment of the path, if the caller may see it.
   ///

@@ -22,16 +22,19 @@ extension PaymentService {
     _ operation: PaymentOperation, of payment: Payment
   ) async throws -> ProviderAnswer {
     let limit = timings.providerWait
+    let lookup = LookupRequest(
+      operation: operation.id, kind: operation.kind, reference: operation.providerReference,
+      authorization: payment.providerReference)
     if operation.providerReference != nil {
       // The provider has taken it and said that the outcome comes later.
-      guard let answer = try await gateway.lookup(operation.id, within: limit) else {
+      guard let answer = try await gateway.lookup(lookup, within: limit) else {
         throw GatewayError.unavailable("the provider forgot an operation that it had accepted")
       }
       return answer
     }
     guard now() < operation.createdAt + timings.keyMemory else {
       // Sent again it might be done twice. What the provider does not know never reached it.
-      return try await gateway.lookup(operation.id, within: limit)
+      return try await gateway.lookup(lookup, within: limit)
         ?? .declined(code: "never_received", reference: nil)
     }
     return try await send(operation, of: payment, within: limit)

@@ -20,6 +20,10 @@ protocol PaymentStore: Sendable {
     _ id: PaymentID, _ change: @Sendable (inout Payment) throws -> Result
   ) async throws -> (Payment, Result)
 
+  /// Stores a provider's notice, and what it says about an operation through the same function as an
+  /// answer, in one transaction: of a notice and an answer that race, one wins.
+  func apply(_ notice: ProviderNotice) async throws -> ProviderNotice.Effect
+
   /// A page of payments, the newest first.
   func payments(_ filter: PaymentFilter, page: PageRequest) async throws -> Page<Payment>
 
@@ -62,6 +66,8 @@ struct PaymentTimings: Hashable, Sendable {
   var holdLifetime: Duration = .seconds(7 * 24 * 3600)
   /// How old a pending operation is when the recovery worker takes it.
   var recoveryAge: Duration = .seconds(5)
+  /// How old a provider's signed notice may be.
+  var noticeTolerance: Duration = .seconds(5 * 60)
   /// How often the recovery worker looks.
   var recoveryInterval: Duration = .seconds(1)
 }
@@ -159,12 +165,20 @@ struct PaymentService: Sendable {
     try await perform(.refund, id, amount: amount, of: payment)
   }
 
+  /// What staff ask for themselves: as `capture` and `refund`.
+  func perform(_ command: StaffCommand, on payment: PaymentID) async throws -> PaymentAnswer {
+    try await perform(
+      command.kind, command.id, amount: command.amount, of: payment, hash: command.requestHash,
+      reason: command.reason)
+  }
+
   private func perform(
-    _ kind: PaymentOperation.Kind, _ id: OperationID, amount: Int64, of paymentID: PaymentID
+    _ kind: PaymentOperation.Kind, _ id: OperationID, amount: Int64?, of paymentID: PaymentID,
+    hash: [UInt8]? = nil, reason: String? = nil
   ) async throws -> PaymentAnswer {
     let time = now()
     var (payment, isNew) = try await store.update(paymentID) { payment in
-      try payment.begin(kind, id: id, amount: amount, now: time)
+      try payment.begin(kind, id: id, amount: amount, now: time, hash: hash, reason: reason)
     }
     if let operation = payment.operation(id), operation.isOpen {
       payment = try await ask(operation, of: payment) ?? payment

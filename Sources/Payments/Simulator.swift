@@ -36,7 +36,7 @@ struct SimulatorDelays: Hashable, Sendable {
 
 /// What the simulator makes of one request: decided once for each idempotency key.
 struct SimulatorVerdict: Hashable, Sendable {
-  enum Outcome: String, Sendable {
+  enum Outcome: String, Codable, Sendable {
     /// Nothing was done; the same key may be sent again.
     case failing
     case succeeded

@@ -13,7 +13,7 @@ struct SimulatorRecord: Hashable, Sendable {
 }
 
 /// Keeps what the simulator did, apart from this service's own records.
-protocol SimulatorStore: Sendable {
+protocol SimulatorStore: SimulatorNoticeStore {
   /// Does what is asked, once for each key, and counts how often it was.
   func perform(
     _ kind: PaymentOperation.Kind, key: OperationID, authorization: OperationID, amount: Money,
@@ -25,13 +25,16 @@ protocol SimulatorStore: Sendable {
 
   /// Lets the customer approve or reject; nothing happens unless the authorisation waits for it.
   func answerChallenge(of authorization: OperationID, approve: Bool, now: Timestamp) async throws
+
+  func charges(from: Timestamp, to: Timestamp, limit: Int) async throws -> [ProviderCharge]
 }
 
 /// The built-in provider: charges nobody, but behaves like a provider, the bad days included.
 ///
 /// It has a database role, a schema and connections of its own, so that a crash between "the
 /// provider charged" and "we recorded it" is as real as with a real one.
-struct SimulatorGateway: PaymentGateway, ChallengeDesk {
+struct SimulatorGateway: PaymentGateway, ChallengeDesk, ProviderRecords {
+  let provider = SimulatorNotice.provider
   let store: any SimulatorStore
   var delays = SimulatorDelays()
   var now: @Sendable () -> Timestamp = { .now() }
@@ -70,9 +73,9 @@ struct SimulatorGateway: PaymentGateway, ChallengeDesk {
   }
 
   func lookup(
-    _ operation: OperationID, within limit: Duration
+    _ request: LookupRequest, within limit: Duration
   ) async throws -> ProviderAnswer? {
-    guard let record = try await store.record(of: operation, now: now()),
+    guard let record = try await store.record(of: request.operation, now: now()),
       record.outcome != .failing
     else { return nil }
     return record.readyAt > now() ? .pending(reference: record.reference) : try answer(record)
@@ -80,6 +83,10 @@ struct SimulatorGateway: PaymentGateway, ChallengeDesk {
 
   func answerChallenge(of authorization: OperationID, approve: Bool) async throws {
     try await store.answerChallenge(of: authorization, approve: approve, now: now())
+  }
+
+  func charges(from: Timestamp, to: Timestamp, limit: Int) async throws -> [ProviderCharge] {
+    try await store.charges(from: from, to: to, limit: limit)
   }
 
   /// The way back of an answer, on which it can be late or lost.

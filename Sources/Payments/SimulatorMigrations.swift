@@ -41,5 +41,12 @@ package let simulatorMigrations: [Migration] = [
       delivered_at timestamptz
     );
     CREATE INDEX events_due ON events (deliver_at) WHERE delivered_at IS NULL;
-    """)
+    """),
+  Migration(
+    "0002-deliveries",
+    """
+    -- How often a notice was sent.
+    ALTER TABLE events ADD COLUMN attempts integer NOT NULL DEFAULT 0;
+    CREATE INDEX charges_created ON charges (created_at);
+    """),
 ]

@@ -68,6 +68,24 @@ struct SimulatorRepository: SimulatorStore {
     }
   }
 
+  func charges(from: Timestamp, to: Timestamp, limit: Int) async throws -> [ProviderCharge] {
+    try await database.query(
+      """
+      SELECT authorization_id, reference, currency,
+        CASE state WHEN 'authorized' THEN amount - captured ELSE 0 END, captured, refunded,
+        created_at
+      FROM charges WHERE created_at >= \(from) AND created_at < \(to)
+      ORDER BY created_at LIMIT \(limit)
+      """
+    ) { row in
+      ProviderCharge(
+        authorization: try row.next(), reference: try row.next(), currency: try row.next(),
+        figures: ReconciledFigures(
+          held: try row.next(), captured: try row.next(), refunded: try row.next()),
+        createdAt: try row.next())
+    }
+  }
+
   // MARK: What a request does
 
   private func apply(
@@ -132,7 +150,7 @@ struct SimulatorRepository: SimulatorStore {
     }
   }
 
-  private func finishRefund(_ key: OperationID, in transaction: Transaction) async throws {
+  func finishRefund(_ key: OperationID, in transaction: Transaction) async throws {
     try await transaction.send(
       """
       WITH finished AS (

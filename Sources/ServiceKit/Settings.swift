@@ -65,7 +65,7 @@ package struct Settings: Sendable {
 
   private static let ownSecretKeys: Set<String> = [
     "DATABASE_URL", "MIGRATION_DATABASE_URL", "SIM_DATABASE_URL", "METRICS_TOKEN", "SMTP_URL",
-    "CONSUL_HTTP_TOKEN", "CONSUL_HTTP_AUTH",
+    "CONSUL_HTTP_TOKEN", "CONSUL_HTTP_AUTH", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET",
   ]
 
   /// - Parameters:

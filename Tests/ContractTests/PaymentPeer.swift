@@ -1,4 +1,5 @@
 import CoreHTTP
+import HTTPMessages
 import Logging
 import Postgres
 import ServiceKit
@@ -21,12 +22,21 @@ enum PaymentPeer {
       store: PaymentRepository(
         database: database, outbox: Outbox(signal: FeedSignal()), recoveryAge: .seconds(5)),
       ledger: LedgerRepository(runner: database),
-      simulator: SimulatorGateway(
-        store: SimulatorRepository(database: try ShopDatabase.open(simulatorURL)),
-        sleep: { _ in }),
+      provider: .init(
+        SimulatorGateway(
+          store: SimulatorRepository(database: try ShopDatabase.open(simulatorURL)),
+          sleep: { _ in }),
+        SimulatorNoticeClient(
+          http: NoWebhook(), authority: "localhost:8084",
+          secret: [UInt8](repeating: 3, count: 32))),
       timings: PaymentTimings(), secrets: secrets, logger: Logger(label: "test")
     ).addRoutes(to: &routes)
     return (routes.router, database)
+  }
+
+  /// Nothing is sent there: the payments ask by themselves.
+  private struct NoWebhook: HTTPHandler {
+    func handle(_ request: HTTPRequest) async throws -> HTTPResponse { HTTPResponse(.notFound) }
   }
 
   static func violations(in database: Database) async throws -> [String] {

@@ -111,7 +111,10 @@ struct NoticeConsumersTests {
     feed.add(.init("order.shipped", "\(order)", events[1].data))
     try await bench.read(feed)
     let states = try await bench.database.query(
-      "SELECT type, state FROM webhook_deliveries WHERE endpoint_id = \(endpoint) ORDER BY id"
+      """
+      SELECT type, state FROM webhook_deliveries WHERE endpoint_id = \(endpoint)
+      ORDER BY type, state
+      """
     ) { "\(try $0.next(as: String.self)) \(try $0.next(as: String.self))" }
     #expect(
       states == [

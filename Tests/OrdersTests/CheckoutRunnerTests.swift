@@ -332,8 +332,9 @@ import Testing
     try await bench.makeDue()
     try await bench.database.execute(
       "UPDATE sagas SET input = '{}' WHERE order_id = \(unreadable.id)")
+    try await bench.asOwner("ALTER TABLE orders.sagas DROP CONSTRAINT sagas_kind_check")
     try await bench.database.execute(
-      "UPDATE sagas SET kind = 'ship' WHERE order_id = \(later.id)")
+      "UPDATE sagas SET kind = 'exchange' WHERE order_id = \(later.id)")
     let told = Mutex<[ID<SagaLease>]>([])
     let store = SagaRepository(database: bench.database, outbox: Outbox(signal: FeedSignal())) {
       saga, _ in told.withLock { $0.append(saga) }
@@ -386,7 +387,7 @@ extension OrdersBench {
 
   @Test(
     "a runner that ends at any point of a checkout is followed by one that confirms it",
-    arguments: CheckoutRunner.points.filter { !$0.contains(".C") })
+    arguments: CheckoutRunner.points.filter { $0.contains(".S") || $0.contains(".T1.") })
   func forward(point: String) async throws {
     let bench = try await OrdersBench()
     let order = try await bench.place(wait: .zero)

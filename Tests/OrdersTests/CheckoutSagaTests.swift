@@ -34,6 +34,10 @@ import Testing
       (.capture, .confirm),
       (.cancelPayment, .advance(to: .releaseHold)),
       (.releaseHold, .close),
+      (.captureShare, .advance(to: .fulfil)),
+      (.fulfil, .ship),
+      (.refundPayment, .refund),
+      (.restock, .refund),
     ] as [(CheckoutSaga.Step, CheckoutSaga.Move)])
   func success(step: CheckoutSaga.Step, move: CheckoutSaga.Move) {
     #expect(saga(at: step).after(.done) == move)
@@ -72,6 +76,43 @@ import Testing
     [CheckoutSaga.Refusal.paymentRefused, .holdClosed, .noStock([]), .declined(code: nil)])
   func compensationRefused(step: CheckoutSaga.Step, refusal: CheckoutSaga.Refusal) {
     #expect(saga(at: step, .cancelling).after(.refused(refusal)) == .askAgain(.failed))
+  }
+
+  @Test("a refund with units to restock goes on to that, and waits for its provider at leisure")
+  func refunds() {
+    var refund = saga(at: .refundPayment, .delivered)
+    refund.restocks = true
+    #expect(refund.after(.done) == .advance(to: .restock))
+    #expect(refund.after(.waiting) == .askAgain(.waiting))
+  }
+
+  @Test(
+    "what a shipment's or refund's first call refuses leaves the order as it was",
+    arguments: [
+      (.captureShare, .declined(code: "expired"), .declined, "expired"),
+      (.captureShare, .paymentRefused, .paymentRefused, nil),
+      (.fulfil, .overShipped, .overShipped, nil),
+      (.fulfil, .holdClosed, .holdClosed, nil),
+      (.refundPayment, .exceedsCaptured, .exceedsCaptured, nil),
+    ]
+      as [(
+        CheckoutSaga.Step, CheckoutSaga.Refusal, FollowUpFailure.Reason, String?
+      )])
+  func givesUp(
+    step: CheckoutSaga.Step, refusal: CheckoutSaga.Refusal, reason: FollowUpFailure.Reason,
+    code: String?
+  ) {
+    #expect(
+      saga(at: step, .confirmed).after(.refused(refusal))
+        == .giveUp(FollowUpFailure(reason: reason, declineCode: code)))
+  }
+
+  @Test("once money has moved, a shipment or refund has no way out but success")
+  func goesForward() {
+    var shipment = saga(at: .fulfil, .confirmed)
+    shipment.capturesShare = true
+    #expect(shipment.after(.refused(.overShipped)) == .askAgain(.failed))
+    #expect(saga(at: .restock, .shipped).after(.refused(.holdClosed)) == .askAgain(.failed))
   }
 
   @Test(

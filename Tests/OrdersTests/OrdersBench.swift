@@ -14,11 +14,14 @@ struct OrdersBench: Sendable {
   let clock: TestClock
   /// As the service's own role.
   let database: Database
+  /// As who made the tables.
+  let ownerURL: String
   let runner: CheckoutRunner
   let orders: OrderService
   let addresses = KnownAddresses()
   let product: ProductClient
   let pricer: CartPricer
+  let followUps: FollowUpService
 
   private static let loops = EventLoopGroup(count: 1)
 
@@ -26,14 +29,16 @@ struct OrdersBench: Sendable {
   ///   - timings: waits are not slept: they move the clock.
   ///   - lockTimeout: of the service's role; none, since a busy machine is no failure.
   init(
-    timings: CheckoutTimings = CheckoutTimings(), lockTimeout: String = "0"
+    timings: CheckoutTimings = CheckoutTimings(), lockTimeout: String = "0",
+    captureMode: CaptureMode = .automatic
   ) async throws {
-    let database = try await Self.makeDatabase(lockTimeout: lockTimeout)
+    let (database, ownerURL) = try await Self.makeDatabase(lockTimeout: lockTimeout)
     let peers = ScriptedPeers()
     let clock = TestClock()
     let outbox = Outbox(signal: FeedSignal())
     let product = ProductClient(upstream: peers.product)
     self.database = database
+    self.ownerURL = ownerURL
     self.peers = peers
     self.product = product
     pricer = CartPricer(
@@ -47,10 +52,12 @@ struct OrdersBench: Sendable {
     orders = OrderService(
       store: OrderRepository(database: database, outbox: outbox), catalogue: product,
       terms: SalesTermsRepository(database: database), addresses: addresses,
-      carts: CartRepository(runner: database), checkout: runner, captureMode: .automatic)
+      carts: CartRepository(runner: database), checkout: runner, captureMode: captureMode)
+    followUps = FollowUpService(
+      store: FollowUpRepository(database: database, outbox: outbox), orders: orders)
   }
 
-  private static func makeDatabase(lockTimeout: String) async throws -> Database {
+  private static func makeDatabase(lockTimeout: String) async throws -> (Database, String) {
     let server = try await PrivatePostgres.shared()
     let url = try await server.makeDatabase(named: "orders")
     let admin = Database(try patientConfiguration(url: url), group: loops)
@@ -73,9 +80,17 @@ struct OrdersBench: Sendable {
     try await Migrator.run(
       commonMigrations(appRole: "order_app") + orderMigrations, schema: "orders", on: url)
     await admin.close()
-    return Database(
+    let database = Database(
       try patientConfiguration(
         url: server.url(url, user: "order_app", password: "only-for-tests")), group: loops)
+    return (database, url)
+  }
+
+  /// Changes a table, as a later migration might.
+  func asOwner(_ statement: SQL) async throws {
+    let owner = Database(try patientConfiguration(url: ownerURL), group: Self.loops)
+    try await owner.execute(statement)
+    await owner.close()
   }
 
   // MARK: Buying
@@ -130,6 +145,40 @@ struct OrdersBench: Sendable {
       UPDATE sagas SET lease_until = now() - interval '1 s', next_run_at = now() - interval '1 s'
       WHERE state = 'running'
       """)
+  }
+
+  // MARK: What follows
+
+  static let tracking = Tracking(
+    carrier: "Post", trackingNumber: "99.00.1", trackingUrl: "https://post.example/99.00.1")
+
+  /// Ships so many units of each line.
+  func ship(
+    _ order: Order, _ quantities: Int..., key: OrderKey = key(of: 2), wait: Duration = .seconds(5)
+  ) async throws -> FollowUp<Shipment> {
+    try await followUps.ship(
+      order.id, Self.shipRequest(order, quantities), key, wait: wait)
+  }
+
+  static func shipRequest(_ order: Order, _ quantities: [Int]) -> ShipRequest {
+    ShipRequest(
+      lines: zip(order.lines, quantities).filter { $1 > 0 }.map {
+        Units(lineId: $0.id, quantity: $1)
+      }, carrier: tracking.carrier, trackingNumber: tracking.trackingNumber,
+      trackingUrl: tracking.trackingUrl)
+  }
+
+  /// Pays back so many units of the first line, or an amount.
+  func refund(
+    _ order: Order, units: Int? = nil, amount: Int64? = nil, restock: Bool? = nil,
+    key: OrderKey = key(of: 3), wait: Duration = .seconds(5)
+  ) async throws -> FollowUp<Refund> {
+    try await followUps.refund(
+      order.id,
+      RefundRequest(
+        lines: units.map { [Units(lineId: order.lines[0].id, quantity: $0)] },
+        amount: try amount.map { try Money(minorUnits: $0, currency: .usd) }, restock: restock,
+        reason: "came back"), key, wait: wait)
   }
 
   // MARK: Looking

@@ -39,6 +39,7 @@ struct RoutesBench {
       store: CouponRepository(runner: database),
       within: { CouponRepository(runner: $0.transaction) }
     ).add(to: &routes)
+    FollowUpRoutes(followUps: bench.followUps).add(to: &routes)
     SagaRoutes(sagas: SagaOverviewRepository(database: bench.database)).add(to: &routes)
     self.bench = bench
     self.secrets = secrets

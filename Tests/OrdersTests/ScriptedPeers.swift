@@ -7,7 +7,7 @@ import Synchronization
 
 /// The calls that checkout makes, as tests script and count them.
 enum PeerCall: String, CaseIterable, Sendable {
-  case quote, hold, commit, release, authorize, capture, cancel
+  case quote, hold, commit, release, authorize, capture, cancel, fulfil, restock, refund
 
   /// Those of a checkout that succeeds, behind the quote.
   static let forward: [PeerCall] = [.hold, .authorize, .commit, .capture]
@@ -33,7 +33,12 @@ final class ScriptedPeers: Sendable {
     var calls: [PeerCall] = []
     var reservations: [String: Reservation] = [:]
     var payments: [String: Payment] = [:]
+    /// Units that each shipment took and each refund brought back.
+    var shipped: [String: [SagaInput.Line]] = [:]
+    var restocked: [String: [SagaInput.Line]] = [:]
     var available: [Int: Int] = [1: 1000, 2: 1]
+    var refundsWait = false
+    var operationsDeclined = false
   }
 
   struct Reservation: Equatable {
@@ -51,6 +56,8 @@ final class ScriptedPeers: Sendable {
     /// Times that money was held, and taken.
     var authorizations = 0
     var captures = 0
+    /// What was captured and refunded under which id.
+    var operations: [String: Int64] = [:]
   }
 
   private let state = Mutex(State())
@@ -58,6 +65,9 @@ final class ScriptedPeers: Sendable {
   var calls: [PeerCall] { state.withLock { $0.calls } }
   var payments: [Payment] { state.withLock { Array($0.payments.values) } }
   var reservations: [Reservation] { state.withLock { Array($0.reservations.values) } }
+
+  var shipped: [[SagaInput.Line]] { state.withLock { Array($0.shipped.values) } }
+  var restocked: [[SagaInput.Line]] { state.withLock { Array($0.restocked.values) } }
 
   func available(_ variant: Int) -> Int { state.withLock { $0.available[variant, default: 0] } }
 
@@ -67,6 +77,21 @@ final class ScriptedPeers: Sendable {
 
   func forgetFaults() {
     state.withLock { $0.faults = [:] }
+  }
+
+  /// The provider does the refunds that it has taken on.
+  func settleRefunds() {
+    state.withLock { $0.refundsWait = false }
+  }
+
+  /// From now on the provider takes refunds on, and does them later.
+  func delayRefunds() {
+    state.withLock { $0.refundsWait = true }
+  }
+
+  /// From now on the provider declines captures and refunds.
+  func declineOperations(_ isDeclining: Bool = true) {
+    state.withLock { $0.operationsDeclined = isDeclining }
   }
 
   /// The customer or the provider goes on with the payment that waits.
@@ -130,10 +155,13 @@ final class ScriptedPeers: Sendable {
   private static func call(_ method: HTTPMethod, _ parts: [String]) -> PeerCall {
     switch (parts[1], method, parts.count > 3 ? parts[3] : "") {
     case ("variants", _, _): .quote
+    case ("reservations", .put, "fulfilments"): .fulfil
+    case ("restocks", _, _): .restock
     case ("reservations", .put, _): .hold
     case ("reservations", _, "commit"): .commit
     case ("reservations", _, _): .release
     case (_, .put, "captures"): .capture
+    case (_, .put, "refunds"): .refund
     case (_, .put, _): .authorize
     default: .cancel
     }
@@ -148,7 +176,10 @@ final class ScriptedPeers: Sendable {
     case .commit: commit(parts[2])
     case .release: release(parts[2])
     case .authorize: try authorize(parts[2], request)
-    case .capture: capture(parts[2])
+    case .capture: try capture(parts[2], as: parts[4], request)
+    case .refund: try refund(parts[2], as: parts[4], request)
+    case .fulfil: try fulfil(parts[2], as: parts[4], request)
+    case .restock: try restock(parts[2], request)
     case .cancel: cancel(parts[2])
     }
   }
@@ -260,18 +291,88 @@ final class ScriptedPeers: Sendable {
     }
   }
 
-  private func capture(_ id: String) -> HTTPResponse {
-    state.withLock { state in
+  private struct Amount: Decodable {
+    let amount: Int64
+  }
+
+  private func capture(
+    _ id: String, as operation: String, _ request: HTTPRequest
+  ) throws -> HTTPResponse {
+    let amount = try JSONDecoding.decode(Amount.self, from: request.body).amount
+    return state.withLock { state in
       guard var known = state.payments[id] else { return problem(404, "not-found", "") }
       if known.state == "cancelled" { return problem(409, "payment-closed", "") }
-      if known.captured == 0 {
-        known.captured = known.amount
+      if known.operations[operation] == nil {
+        if state.operationsDeclined { return declined() }
+        guard known.captured + amount <= known.authorized else {
+          return problem(409, "invalid-state-transition", "")
+        }
+        known.operations[operation] = amount
+        known.captured += amount
         known.captures += 1
-        known.state = "captured"
+        known.state = known.captured == known.amount ? "captured" : "authorized"
         known.version += 1
       }
       state.payments[id] = known
       return payment(known)
+    }
+  }
+
+  private func refund(
+    _ id: String, as operation: String, _ request: HTTPRequest
+  ) throws -> HTTPResponse {
+    let amount = try JSONDecoding.decode(Amount.self, from: request.body).amount
+    return state.withLock { state in
+      guard var known = state.payments[id] else { return problem(404, "not-found", "") }
+      if known.operations[operation] == nil {
+        if state.operationsDeclined { return declined() }
+        guard known.refunded + amount <= known.captured else {
+          return problem(409, "refund-exceeds-captured", #","refundable":0"#)
+        }
+        if state.refundsWait { return payment(known, 202) }
+        known.operations[operation] = amount
+        known.refunded += amount
+        known.state = known.refunded == known.captured ? "refunded" : "partially_refunded"
+        known.version += 1
+      }
+      state.payments[id] = known
+      return payment(known)
+    }
+  }
+
+  private struct Moved: Decodable {
+    let lines: [SagaInput.Line]
+  }
+
+  private func fulfil(
+    _ id: String, as shipment: String, _ request: HTTPRequest
+  ) throws -> HTTPResponse {
+    let lines = try JSONDecoding.decode(Moved.self, from: request.body).lines
+    return state.withLock { state in
+      guard state.reservations[id]?.state == "committed" else {
+        return problem(409, "reservation-closed", #","state":"released""#)
+      }
+      if state.shipped[shipment] == nil {
+        for line in lines {
+          guard line.quantity <= state.reservations[id]?.lines[line.variantId] ?? 0 else {
+            return problem(409, "over-shipped", #","remaining":0"#)
+          }
+          state.reservations[id]?.lines[line.variantId]? -= line.quantity
+        }
+        state.shipped[shipment] = lines
+      }
+      return json("{}")
+    }
+  }
+
+  private func restock(_ refund: String, _ request: HTTPRequest) throws -> HTTPResponse {
+    let lines = try JSONDecoding.decode(Moved.self, from: request.body).lines
+    return state.withLock { state in
+      if state.restocked[refund] == nil {
+        for line in lines { state.available[line.variantId, default: 0] += line.quantity }
+        state.restocked[refund] = lines
+      }
+      return json("{}")
     }
   }
 

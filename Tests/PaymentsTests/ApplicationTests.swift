@@ -41,6 +41,20 @@ struct ApplicationTests {
     _ = try await start(keys.merging(["SIM_DATABASE_URL": Self.url]) { $1 }, for: .serve)
   }
 
+  @Test("with Stripe its keys are needed, and no simulator")
+  func stripe() async throws {
+    let settings = ["KEYS_DIRECTORY": "/keys", "PAYMENT_PROVIDER": "stripe"]
+    let failure = await #expect(throws: SettingsFailure.self) {
+      try await start(settings.merging(["STRIPE_URL": "ftp://x"]) { $1 }, for: .serve)
+    }
+    #expect(
+      failure?.faults.map(\.key) == ["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_URL"])
+    _ = try await start(
+      settings.merging(["STRIPE_SECRET_KEY": "sk_test", "STRIPE_WEBHOOK_SECRET": "whsec_test"]) {
+        $1
+      }, for: .serve)
+  }
+
   @Test("who only looks at the routes need not")
   func inspecting() async throws {
     _ = try await start([:], for: .inspect)

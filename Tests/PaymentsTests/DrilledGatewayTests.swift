@@ -20,12 +20,12 @@ struct DrilledGatewayTests {
     await #expect(throws: GatewayError.unavailable("a drill kept the request back")) {
       try await gateway(failingAt: "provider.before", bench).authorize(request, within: .seconds(3))
     }
-    #expect(try await bench.simulator.lookup(request.operation, within: .seconds(3)) == nil)
+    let lookup = LookupRequest(operation: request.operation, kind: .authorize)
+    #expect(try await bench.simulator.lookup(lookup, within: .seconds(3)) == nil)
     await #expect(throws: GatewayError.timedOut) {
       try await gateway(failingAt: "provider.after", bench).authorize(request, within: .seconds(3))
     }
-    let known = try await gateway(failingAt: nil, bench).lookup(
-      request.operation, within: .seconds(3))
+    let known = try await gateway(failingAt: nil, bench).lookup(lookup, within: .seconds(3))
     guard case .succeeded = known else {
       Issue.record("the provider says \(String(describing: known))")
       return

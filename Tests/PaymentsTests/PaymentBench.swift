@@ -187,8 +187,8 @@ final class ForgetfulGateway: PaymentGateway {
     try crashOrReturn(try await provider.refund(request, within: limit))
   }
 
-  func lookup(_ operation: OperationID, within limit: Duration) async throws -> ProviderAnswer? {
-    try await provider.lookup(operation, within: limit)
+  func lookup(_ request: LookupRequest, within limit: Duration) async throws -> ProviderAnswer? {
+    try await provider.lookup(request, within: limit)
   }
 }
 
@@ -227,7 +227,7 @@ final class RefusingGateway: PaymentGateway {
     try await provider.refund(request, within: limit)
   }
 
-  func lookup(_ operation: OperationID, within limit: Duration) async throws -> ProviderAnswer? {
-    try await provider.lookup(operation, within: limit)
+  func lookup(_ request: LookupRequest, within limit: Duration) async throws -> ProviderAnswer? {
+    try await provider.lookup(request, within: limit)
   }
 }

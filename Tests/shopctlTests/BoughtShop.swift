@@ -30,12 +30,14 @@ struct BoughtShop: Sendable {
     shop = running.shop
     try await Self.subscribe(shop)
     let storefront = Storefront(ports: running.ports)
-    let shopper = Shopper(shop: storefront, patientUntil: .now + Self.restWithin)
+    let shopper = Shopper(
+      shop: storefront, staff: StaffDesk(storefront), patientUntil: .now + Self.restWithin)
     var purchases = Self.cards.enumerated().map { index, card in
       Purchase(
         index: index, due: .zero,
         items: [.init(productID: index % 3 + 1, quantity: 2), .init(productID: 5, quantity: 1)],
-        paymentToken: card, isRegretted: index == 1, isFromCart: index == 2 || index >= 6)
+        paymentToken: card, isRegretted: index == 1, isFromCart: index == 2 || index >= 6,
+        sequel: index == 6 ? .shipped : index == 7 ? .refunded : .none)
     }
     // More than there is of anything.
     purchases.append(

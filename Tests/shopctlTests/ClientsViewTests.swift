@@ -27,6 +27,9 @@ struct ClientsViewTests {
     #expect(differences(.undecided, []) == [])
     #expect(differences(.undecided, [("cancelled", "timed_out")]) == [])
     #expect(differences(.givenUp, [("cancelled", "timed_out")]) == [])
+    #expect(differences(.shipped, [("shipped", nil)]) == [])
+    #expect(differences(.following, [("confirmed", nil)]) == [])
+    #expect(differences(.following, [("shipped", nil)]) == [])
   }
 
   @Test(
@@ -35,6 +38,7 @@ struct ClientsViewTests {
       (Shopper.Experience.Ending.confirmed, "cancelled", Optional("timed_out")),
       (.declined, "confirmed", nil), (.cancelled, "confirmed", nil), (.undecided, "pending", nil),
       (.outOfStock, "confirmed", nil), (.refused, "confirmed", nil),
+      (.shipped, "confirmed", nil), (.refunded, "shipped", nil), (.confirmed, "shipped", nil),
     ])
   func different(ending: Shopper.Experience.Ending, state: String, reason: String?) {
     let found = differences(ending, [(state, reason)])

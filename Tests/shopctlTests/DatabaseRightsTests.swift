@@ -144,7 +144,9 @@ struct DatabaseRightsTests {
   /// What is only ever added to, by schema: beside each service's audit log.
   private static let appendOnly = [
     "product": ["stock_movements"],
-    "orders": ["deleted_users", "order_history"],
+    "orders": [
+      "deleted_users", "order_commands", "order_history", "refund_lines", "shipment_lines",
+    ],
     "users": [],
     "payment": ["ledger_accounts", "ledger_entries", "ledger_journals", "provider_events"],
     "notification": [],

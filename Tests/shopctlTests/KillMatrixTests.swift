@@ -9,8 +9,9 @@ struct KillMatrixTests {
       ("order", ["http.request", "tx.before_commit", "saga.S2.after"]),
       ("payment", ["provider.after"]),
     ])
-    #expect(cases.count == 2 * (1 + 3 + 1 + 1))
+    #expect(cases.count == 4 * (1 + 3 + 1 + 1))
     #expect(cases.contains { "\($0)" == "cancel, order dies at tx.before_commit, pass 3" })
+    #expect(cases.contains { "\($0)" == "refund, payment dies at provider.after, pass 1" })
     #expect(Set(cases.map(\.description)).count == cases.count)
   }
 

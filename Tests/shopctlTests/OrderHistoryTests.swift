@@ -52,6 +52,25 @@ import Testing
     #expect(told.contains { $0.hasPrefix("cancelling -> cancelled") })
   }
 
+  @Test("a shipped and refunded order's history has its parcel, its refund and their stock")
+  func followedUp() async throws {
+    let number = try await BoughtShop.shared().number(of: 7)
+    let history = try await history("\(number)")
+    #expect(history.head.state == "shipped")
+    #expect(history.head.refunded != "USD 0.00")
+    let told = history.moments.map { "\($0.teller): \($0.what)" }
+    for line in [
+      "saga: ship begun", "order: shipment by Load Post", "saga: ship done", "order: refund of USD",
+      "saga: refund begun", "saga: refund R2 begun", "event: order.shipped",
+      "event: order.refunded",
+      "ledger: refund",
+    ] {
+      #expect(told.contains { $0.hasPrefix(line) }, "\(line) is not told:\n\(history.text)")
+    }
+    #expect(told.contains { $0.hasPrefix("stock:") && $0.hasSuffix("units shipped") })
+    #expect(told.contains { $0.hasPrefix("stock:") && $0.hasSuffix("units returned") })
+  }
+
   @Test("a call that told nothing is in the history, and so is how often the provider was asked")
   func retries() async throws {
     let number = try await BoughtShop.shared().number(of: 5)

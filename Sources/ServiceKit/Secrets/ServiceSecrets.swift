@@ -95,7 +95,7 @@ package func sha256(_ bytes: [UInt8]) -> [UInt8] {
   Array(SHA256.hash(data: bytes))
 }
 
-/// HMAC-SHA256 of `bytes`, 32 bytes: for keys that are shared with somebody else.
+/// HMAC-SHA256 (RFC 2104) of `bytes`, 32 bytes: how notices between programs are signed.
 package func hmacSHA256(_ bytes: [UInt8], key: [UInt8]) -> [UInt8] {
   Array(HMAC<SHA256>.authenticationCode(for: bytes, using: SymmetricKey(data: key)))
 }

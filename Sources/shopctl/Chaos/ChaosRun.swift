@@ -13,6 +13,10 @@ struct ChaosRun: Sendable {
   static let regretsPercent = 15
   /// Of a hundred purchases, those that go through a cart with a coupon.
   private static let cartsPercent = 30
+  /// Of those that nobody regrets.
+  static let shippedPercent = 30
+  /// Of the shipped ones.
+  static let refundedPercent = 50
   /// How long customers go on asking when nothing is done to the shop any more.
   static let patience: Duration = .seconds(60)
   /// How long everything may take to come to rest.
@@ -39,14 +43,16 @@ struct ChaosRun: Sendable {
     try await shop.receive(Self.stock, of: products)
     let purchases = PurchasePlan(
       rate: rate, duration: chaos.duration, cards: Self.cards, regretsPercent: Self.regretsPercent,
-      cartsPercent: Self.cartsPercent
+      cartsPercent: Self.cartsPercent,
+      shippedPercent: Self.shippedPercent, refundedPercent: Self.refundedPercent
     ).purchases(of: products, seed: chaos.seed ^ Self.purchaseSalt)
     let administration = AdminAPI(ports: copy.plan.ports)
     let blows = Blows(
       state: copy.state, plan: copy.plan, administration: administration, told: told)
     let start = ContinuousClock.now
     let end = start + chaos.duration
-    let shopper = Shopper(shop: shop, patientUntil: end + Blows.mendedWithin + Self.patience)
+    let shopper = Shopper(
+      shop: shop, staff: StaffDesk(shop), patientUntil: end + Blows.mendedWithin + Self.patience)
 
     async let visits = OpenLoop(purchases: purchases, buyers: buyers).run(since: start) {
       await shopper.visit($0)

@@ -1,9 +1,9 @@
-/// Every named fault point of every service, in each flow that a customer can begin: the service dies
+/// Every named fault point of every service, in each flow that customers or staff can begin: the service dies
 /// there, is started again, and all must come to rest and hold.
 enum KillMatrix {
-  /// What a customer does.
+  /// What a customer does, or staff do for one.
   enum Flow: String, CaseIterable, Sendable {
-    case checkout, cancel
+    case checkout, cancel, ship, refund
   }
 
   struct Case: Sendable, Equatable, CustomStringConvertible {
@@ -23,12 +23,12 @@ enum KillMatrix {
 
     /// What belongs to the flow, of all that passes the point: readers of feeds pass it, too.
     private var path: String? {
-      switch (service, point) {
+      let goods = flow == .refund ? "/internal/restocks" : "/internal/reservations"
+      return switch (service, point) {
       case ("order", "http.request"), ("order", "http.response"): "/orders"
-      case ("product", "http.request"), ("product", "http.response"): "/internal/reservations"
+      case ("product", "http.request"), ("product", "http.response"): goods
       case ("payment", "http.request"), ("payment", "http.response"): "/internal/payments"
-      case ("order", "client.product.before"), ("order", "client.product.after"):
-        "/internal/reservations"
+      case ("order", "client.product.before"), ("order", "client.product.after"): goods
       case ("order", "client.payment.before"), ("order", "client.payment.after"):
         "/internal/payments"
       case (_, _): nil

@@ -5,19 +5,20 @@ struct MatrixCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "matrix",
     abstract:
-      "Kills each service at each of its named fault points, while somebody buys or cancels.",
+      "Kills each service at each of its named fault points, while somebody buys, cancels, ships or refunds.",
     discussion: """
       Starts a copy of its own. In each case one service dies (SIGKILL) at one point; it is started again, \
       all must come to rest within 60 s, I1 to I11 must hold, the customer must have got what was asked \
-      for, and the same key again must be the same order. Shipping and refunding orders do not exist in \
-      this version, so nothing is killed in them.
+      for, and the same key again must be the same order. With CAPTURE_MODE=manual money is taken with each \
+      shipment (saga.F1) instead of with the checkout (saga.S4).
 
       The exit status is 0 when all cases hold. Then the copy is removed.
 
       Examples:
-        ./shop matrix                       all of it; an hour
+        ./shop matrix                       all of it; two hours
         ./shop matrix --part 1/8            every eighth case
         ./shop matrix --only saga.S2
+        CAPTURE_MODE=manual ./shop matrix --only 'ship, '
       """)
 
   @OptionGroup var copy: CopyOptions

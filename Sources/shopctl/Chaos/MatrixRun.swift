@@ -11,12 +11,14 @@ struct MatrixRun: Sendable {
   private let administration: AdminAPI
   private let blows: Blows
   private let shop: Storefront
+  private let staff: StaffDesk
 
   init(copy: RunningCopy, admin: AdminSession) {
     self.copy = copy
     self.admin = admin
     administration = AdminAPI(ports: copy.plan.ports)
     shop = Storefront(ports: copy.plan.ports)
+    staff = StaffDesk(shop)
     blows = Blows(
       state: copy.state, plan: copy.plan, administration: administration, told: { _, _, _ in })
   }
@@ -46,22 +48,33 @@ struct MatrixRun: Sendable {
     let purchase = Purchase(
       index: index, due: .zero, items: [.init(productID: index % 20 + 1, quantity: 1)],
       paymentToken: "tok_ok", isRegretted: test.flow == .cancel)
-    let shopper = Shopper(shop: shop, patientUntil: .now + Self.patience)
+    let shopper = Shopper(shop: shop, staff: staff, patientUntil: .now + Self.patience)
     let startsBefore = starts(of: test.service)
     var experience: Shopper.Experience
     switch test.flow {
     case .checkout:
       _ = try await administration.add(test.rule, to: test.service)
       experience = await shopper.visit(purchase)
-    case .cancel:
+    case .cancel, .ship, .refund:
       let bought = await shop.checkOut(purchase)
       guard bought.kind == .confirmed, let id = bought.orderID, let token = bought.orderToken else {
         return .failed(["nothing was done yet, and the checkout was answered \(bought.note)"])
       }
-      _ = try await administration.add(test.rule, to: test.service)
       experience = Shopper.Experience(
         key: shop.key(of: purchase), ending: .confirmed, orderIDs: [id], tries: 1)
-      await shopper.regret(id, token: token, &experience)
+      if test.flow == .refund {
+        await shopper.follow(.shipped, id, &experience)
+        guard experience.ending == .shipped else {
+          return .failed(["nothing was done yet, and shipping was answered \(experience.lastNote)"])
+        }
+      }
+      _ = try await administration.add(test.rule, to: test.service)
+      switch test.flow {
+      case .cancel: await shopper.regret(id, token: token, &experience)
+      case .ship: await shopper.follow(.shipped, id, &experience)
+      // Its shipment has this key too, and is there already.
+      case .refund, .checkout: await shopper.follow(.refunded, id, &experience)
+      }
     }
     var faults = await AtRest(admin: admin).wait(atMost: Self.restWithin)
     let hasDied = starts(of: test.service) != startsBefore
@@ -77,7 +90,13 @@ struct MatrixRun: Sendable {
       )
     }
     faults += ClientsView([known], rows.filter { $0.key == known.key }).differences
-    let wanted: Shopper.Experience.Ending = test.flow == .checkout ? .confirmed : .cancelled
+    let wanted: Shopper.Experience.Ending =
+      switch test.flow {
+      case .checkout: .confirmed
+      case .cancel: .cancelled
+      case .ship: .shipped
+      case .refund: .refunded
+      }
     if known.ending != wanted {
       faults.append("it ended \(known.ending.rawValue): \(known.lastNote)")
     }

@@ -50,7 +50,10 @@ enum HistorySQL {
   /// All that happened, in the order of time; what happened in the same microsecond, in that of `place`.
   static func moments(_ order: UUID128, _ money: HistoryMoney) -> SQL {
     let parts: [SQL] =
-      [states, sagas, stock, operations(money), provider(money), ledger(money), notices]
+      [
+        states, sagas, stock, followUps(money), operations(money), provider(money), ledger(money),
+        notices,
+      ]
       + Self.events
     return """
       WITH o AS (SELECT * FROM orders.orders WHERE id = \(order)),
@@ -85,7 +88,30 @@ enum HistorySQL {
   private static let stock: SQL = """
     SELECT m.at, m.id, 'stock', format('variant %s: %s units %s', m.variant_id, m.delta, m.reason)
     FROM o JOIN product.stock_movements m ON m.ref_id = o.id::text
+      OR (m.ref_type = 'shipment'
+        AND m.ref_id IN (SELECT id::text FROM orders.shipments WHERE order_id = o.id))
+      OR (m.ref_type = 'refund'
+        AND m.ref_id IN (SELECT id::text FROM orders.refunds WHERE order_id = o.id))
     """
+
+  private static func followUps(_ money: HistoryMoney) -> SQL {
+    """
+    SELECT s.created_at, -1, 'order', format('shipment by %s, %s: %s units; now %s%s', s.carrier,
+      s.tracking_number, (SELECT sum(quantity) FROM orders.shipment_lines WHERE shipment_id = s.id),
+      s.state, coalesce(': ' || s.failure || coalesce(' ' || s.decline_code, ''), ''))
+      || CASE WHEN s.share > 0 THEN ', captures ' || \(money("s.share")) ELSE '' END
+    FROM o JOIN orders.shipments s ON s.order_id = o.id
+    UNION ALL
+    SELECT s.delivered_at, -1, 'order', format('shipment %s delivered', s.tracking_number)
+    FROM o JOIN orders.shipments s ON s.order_id = o.id WHERE s.delivered_at IS NOT NULL
+    UNION ALL
+    SELECT r.created_at, -1, 'order', 'refund of ' || \(money("r.amount"))
+      || coalesce(', ' || (SELECT sum(quantity) FROM orders.refund_lines WHERE refund_id = r.id)
+        || ' units', '') || CASE WHEN r.restock THEN ' to restock' ELSE '' END
+      || '; now ' || r.state || coalesce(': ' || r.failure || coalesce(' ' || r.decline_code, ''), '')
+    FROM o JOIN orders.refunds r ON r.order_id = o.id
+    """
+  }
 
   private static func operations(_ money: HistoryMoney) -> SQL {
     """

@@ -63,7 +63,7 @@ struct CheckoutAnswer: Sendable {
     kind =
       switch (response.status.code, problem, order?.state) {
       case (200, _, "cancelled"): .cancelled
-      case (200...201, _, "confirmed"): .confirmed
+      case (200...201, _, "confirmed"), (200...201, _, "shipped"): .confirmed
       case (202, _, "awaiting_payment"): .awaitingPayment
       case (200...202, _, _): .running
       case (402, _, _): .declined

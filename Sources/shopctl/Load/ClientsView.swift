@@ -8,6 +8,8 @@ struct ClientsView: Sendable {
     let number: Int64
     let state: String
     let cancelReason: String?
+    /// Whether all its units have been paid back.
+    var isPaidBack = false
   }
 
   /// Where the two differ, in the order of the keys; at rest there is nothing.
@@ -25,13 +27,15 @@ struct ClientsView: Sendable {
   static func rows(ofRun prefix: String, in transaction: Transaction) async throws -> [Row] {
     try await transaction.query(
       """
-      SELECT idem_key, id::text, number, state, cancel_reason FROM orders.orders
+      SELECT idem_key, id::text, number, state, cancel_reason, NOT EXISTS (
+        SELECT FROM orders.order_lines WHERE order_id = orders.id AND refunded_qty < quantity)
+      FROM orders.orders
       WHERE starts_with(idem_key, \(prefix))
       """
     ) { row in
       Row(
         key: try row.next(), id: try row.next(), number: try row.next(), state: try row.next(),
-        cancelReason: try row.next())
+        cancelReason: try row.next(), isPaidBack: try row.next())
     }
   }
 
@@ -58,6 +62,9 @@ struct ClientsView: Sendable {
   private static func isTrue(_ ending: Shopper.Experience.Ending, of row: Row) -> Bool {
     switch (ending, row.state, row.cancelReason) {
     case (.confirmed, "confirmed", _), (.cancelling, "confirmed", _): true
+    case (.shipped, "shipped", _): !row.isPaidBack
+    case (.refunded, "shipped", _): row.isPaidBack
+    case (.following, "confirmed", _), (.following, "shipped", _): true
     case (.cancelled, "cancelled", "requested"), (.cancelling, "cancelled", "requested"): true
     case (.givenUp, "cancelled", "timed_out"): true
     case (.declined, "cancelled", "payment_declined"), (.declined, "cancelled", "payment_refused"),

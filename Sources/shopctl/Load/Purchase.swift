@@ -17,6 +17,16 @@ struct Purchase: Sendable, Equatable {
   let isRegretted: Bool
   /// Whether it goes through a cart, with the example coupon; else it is bought at once.
   var isFromCart = false
+  /// What staff do with it once it is confirmed.
+  var sequel: Sequel = .none
+
+  enum Sequel: Sendable, Equatable {
+    case none
+    /// All of it is shipped.
+    case shipped
+    /// Shipped, then paid back and put on the shelf again.
+    case refunded
+  }
 }
 
 /// Who buys what when: drawn from a seed before the run, so that the same seed is the same plan.
@@ -30,6 +40,9 @@ struct PurchasePlan: Sendable {
   var regretsPercent = 0
   /// Of a hundred purchases, those that go through a cart.
   var cartsPercent = 0
+  /// Of a hundred orders that nobody regrets: how many are shipped, and how many of those paid back.
+  var shippedPercent = 0
+  var refundedPercent = 0
 
   /// Different products in one purchase.
   static let itemsMax = 3
@@ -49,17 +62,23 @@ struct PurchasePlan: Sendable {
       guard due < duration else { return purchases }
       let count = Int.random(in: 1...min(Self.itemsMax, products.count), using: &random)
       let chosen = products.shuffled(using: &random).prefix(count)
-      purchases.append(
-        Purchase(
-          index: purchases.count, due: due,
-          items: chosen.map {
-            Purchase.Item(
-              productID: $0, quantity: Int.random(in: 1...Self.quantityMax, using: &random))
-          },
-          paymentToken: random.pick(cards),
-          isRegretted: Int.random(in: 0..<100, using: &random) < regretsPercent,
-          isFromCart: cartsPercent > 0
-            && Int.random(in: 0..<100, using: &random) < cartsPercent))
+      var purchase = Purchase(
+        index: purchases.count, due: due,
+        items: chosen.map {
+          Purchase.Item(
+            productID: $0, quantity: Int.random(in: 1...Self.quantityMax, using: &random))
+        },
+        paymentToken: random.pick(cards),
+        isRegretted: Int.random(in: 0..<100, using: &random) < regretsPercent,
+        isFromCart: cartsPercent > 0
+          && Int.random(in: 0..<100, using: &random) < cartsPercent)
+      let (shipped, refunded) = (
+        Int.random(in: 0..<100, using: &random), Int.random(in: 0..<100, using: &random)
+      )
+      if !purchase.isRegretted, shipped < shippedPercent {
+        purchase.sequel = refunded < refundedPercent ? .refunded : .shipped
+      }
+      purchases.append(purchase)
     }
   }
 }

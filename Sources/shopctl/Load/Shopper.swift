@@ -9,6 +9,12 @@ struct Shopper: Sendable {
       case cancelled
       /// Wanted to cancel what was confirmed, and was not told whether it is.
       case cancelling
+      /// Confirmed, and staff were told that it is shipped.
+      case shipped
+      /// Staff were told that all of it is paid back.
+      case refunded
+      /// Confirmed, and staff were not told whether their command was done.
+      case following
       /// The shop gave the order up: its time was over.
       case givenUp = "given up"
       case declined
@@ -31,6 +37,8 @@ struct Shopper: Sendable {
   static let pauseMilliseconds = 300...1_500
 
   let shop: Storefront
+  /// Who ships and refunds; nil where nobody does.
+  var staff: StaffDesk?
   let patientUntil: ContinuousClock.Instant
 
   func visit(_ purchase: Purchase) async -> Experience {
@@ -46,6 +54,7 @@ struct Shopper: Sendable {
         if purchase.isRegretted, let id = answer.orderID, let token = answer.orderToken {
           await regret(id, token: token, &experience)
         }
+        if let id = answer.orderID { await follow(purchase.sequel, id, &experience) }
         return experience
       case .cancelled: experience.ending = .givenUp
       case .declined: experience.ending = .declined
@@ -72,6 +81,34 @@ struct Shopper: Sendable {
       if answer.kind == .refused { experience.ending = .refused }
       if answer.kind.isFinal { return }
     } while await hasPatience()
+  }
+
+  /// Has staff ship what was confirmed, and pay it back if that is how it goes on.
+  func follow(_ sequel: Purchase.Sequel, _ order: String, _ experience: inout Experience) async {
+    guard let staff, sequel != .none else { return }
+    experience.ending = .following
+    guard await insist({ await staff.ship(order) }, &experience) else { return }
+    experience.ending = .shipped
+    guard sequel == .refunded else { return }
+    experience.ending = .following
+    if await insist({ await staff.refund(order) }, &experience) { experience.ending = .refunded }
+  }
+
+  /// Asks again until something is done; false when it was refused, or the patience is over.
+  private func insist(
+    _ ask: () async -> StaffDesk.Answer, _ experience: inout Experience
+  ) async -> Bool {
+    repeat {
+      switch await ask() {
+      case .done: return true
+      case .again(let note): experience.lastNote = "staff: \(note)"
+      case .refused(let note):
+        experience.lastNote = "staff: \(note)"
+        experience.ending = .refused
+        return false
+      }
+    } while await hasPatience()
+    return false
   }
 
   private func hasPatience() async -> Bool {

@@ -94,11 +94,6 @@ struct Storefront: Sendable {
   /// Receives `units` of each variant of `products`, by the example account of staff.
   /// - Throws: `Trouble` when that is refused.
   func receive(_ units: Int, of products: [Int]) async throws {
-    struct Session: Decodable { let accessToken: String }
-    struct Credentials: Encodable {
-      let email = Storefront.staff.email
-      let password = Storefront.staff.password
-    }
     struct Product: Decodable {
       struct Variant: Decodable { let id: Int }
       let variants: [Variant]
@@ -108,7 +103,7 @@ struct Storefront: Sendable {
       let reason = "received"
     }
     struct Movement: Decodable { let delta: Int }
-    let session: Session = try await decoded(.post, "/sessions", of: "user", Credentials())
+    let token = try await signInAsStaff()
     for product in products {
       let found: Product = try await decoded(.get, "/products/\(product)", of: "product")
       for variant in found.variants {
@@ -116,11 +111,22 @@ struct Storefront: Sendable {
           .post, "/variants/\(variant.id)/stock-adjustments", of: "product",
           Adjustment(delta: units),
           [
-            "Authorization": "Bearer \(session.accessToken)",
+            "Authorization": "Bearer \(token)",
             "Idempotency-Key": "\(run)-stock-\(variant.id)",
           ])
       }
     }
+  }
+
+  /// A token of the example account of staff; it ends after some minutes.
+  func signInAsStaff() async throws -> String {
+    struct Session: Decodable { let accessToken: String }
+    struct Credentials: Encodable {
+      let email = Storefront.staff.email
+      let password = Storefront.staff.password
+    }
+    let session: Session = try await decoded(.post, "/sessions", of: "user", Credentials())
+    return session.accessToken
   }
 
   private func decoded<Value: Decodable>(

@@ -37,7 +37,8 @@ struct Check: Sendable {
 
   /// All of them, in the order of the contract.
   static let all =
-    stockChecks + orderChecks + paymentChecks + feedChecks + noticeChecks + restChecks
+    stockChecks + orderChecks + followUpChecks + paymentChecks + feedChecks + noticeChecks
+    + restChecks
 
   /// An order's states from the confirmation on; the contract calls all of them confirmed.
   static let confirmed: SQL = "('confirmed', 'partially_shipped', 'shipped', 'delivered')"
