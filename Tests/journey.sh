@@ -167,25 +167,6 @@ look_cart() { ask -H "$token" "$order/carts/$cart"; }
 check 'and then it is converted' "$(until_matches 20 '"status":"converted"' look_cart)" '"status":"converted"'
 check 'its coupon was for one order' \
   "$(ask "$order/orders" -H "$token" -H "$json" -d "$(printf '%s' "$items" | sed 's/^{/{"couponCode":"WELCOME10",/')")" 'used_by_customer'
-# An endpoint of a merchant: made, told of an event, removed. Nobody answers at the address.
-hook=$(ask "$notification/webhook-endpoints" -H "$admin" -H "$json" \
-  -d '{"url":"https://books.invalid/hook","types":["order.confirmed"]}')
-check 'a webhook endpoint shows its secret once' "$hook" '"secret":"whsec_'
-hook_id=$(member id "$hook")
-hook_url=$notification/webhook-endpoints/$hook_id
-check 'and never again' "$(ask -H "$admin" "$hook_url" | grep -c whsec_)" '^0$'
-check 'a private address is refused' "$(ask "$notification/webhook-endpoints" -H "$admin" -H "$json" \
-  -d '{"url":"https://169.254.169.254/","types":["order.confirmed"]}')" 'private_address'
-ask -X POST -H "$admin" -H "Idempotency-Key: journey-$stamp-hook" "$hook_url/test" >/dev/null
-deliveries() { ask -H "$admin" "$hook_url/deliveries"; }
-check 'a delivery that cannot be made is kept, to be tried again' \
-  "$(until_matches 20 '"attempts":[1-9]' deliveries)" '"type":"webhook.test".*"state":"queued".*"attempts":[1-9]'
-check 'the endpoint is removed' "$(ask -o /dev/null -w '%{http_code}' -X DELETE -H "$admin" -H 'If-Match: *' "$hook_url")" '^204$'
-check 'a password reset says the same whether or not there is an account' \
-  "$(ask -o /dev/null -w '%{http_code}' "$user/password-resets" -H "$json" -d "{\"email\":\"nobody-$stamp@shop.example\"}")" '^202$'
-ask "$user/password-resets" -H "$json" -d "{\"email\":\"$mail\"}" >/dev/null
-resets() { ask -H "$token" "$notification/notifications?type=user.password_reset_requested"; }
-check 'and its owner is told, without the link in the list' "$(until_matches 20 'reset_requested' resets)" 'link to choose a new password is in our mail'
 
 # An endpoint of a merchant: made, told of an event, removed. Nobody answers at the address.
 hook=$(ask "$notification/webhook-endpoints" -H "$admin" -H "$json" \
