@@ -11,24 +11,12 @@ import Testing
 
 /// The wire format before an independent witness: localstripe, which `./shop test` installs. It knows no
 /// idempotency keys, no search and no lists by time: for those there is `StripeStandIn`.
-@Suite("Stripe's wire format", .serialized, .timeLimit(.minutes(5)))
+@Suite(
+  "Stripe's wire format", .serialized, .timeLimit(.minutes(5)),
+  .enabled(if: LocalStripe.isInstalled, "localstripe is not installed"))
 struct LocalStripeTests {
   private static let loops = EventLoopGroup(count: 1)
   private static let readyWithin: Duration = .seconds(60)
-
-  private struct Missing: Error, CustomStringConvertible {
-    let path: String
-    var description: String { "localstripe is not at \(path): ./shop test installs it" }
-  }
-
-  private static func program() throws -> String {
-    let path =
-      ProcessInfo.processInfo.environment["SHOP_LOCALSTRIPE"]
-      ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().appending(path: ".build/localstripe/bin/localstripe").path
-    guard FileManager.default.isExecutableFile(atPath: path) else { throw Missing(path: path) }
-    return path
-  }
 
   /// Starts it and runs `body` with a payment service over it.
   private func withLocalStripe(
@@ -38,7 +26,7 @@ struct LocalStripeTests {
     let output = FileManager.default.temporaryDirectory.appending(path: "localstripe-\(port)").path
     defer { try? FileManager.default.removeItem(atPath: output) }  // A log that nobody misses.
     let running = try TiedProgram(
-      [try Self.program(), "--port", "\(port)", "--from-scratch"], environment: [:],
+      [LocalStripe.program, "--port", "\(port)", "--from-scratch"], environment: [:],
       output: output)
     defer { running.kill() }
     let deadline = ContinuousClock.now + Self.readyWithin
@@ -122,4 +110,13 @@ struct LocalStripeTests {
       #expect(byID == .succeeded(reference: refunded.operation(refund)?.providerReference ?? ""))
     }
   }
+}
+
+private enum LocalStripe {
+  /// Where `./shop test` puts it.
+  static let program =
+    ProcessInfo.processInfo.environment["SHOP_LOCALSTRIPE"]
+    ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().appending(path: ".build/localstripe/bin/localstripe").path
+  static let isInstalled = FileManager.default.isExecutableFile(atPath: program)
 }
