@@ -2,8 +2,10 @@
 #include "CEpoll.h"
 
 #include <linux/filter.h>
+#include <linux/sockios.h>
 #include <malloc.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 
 static _Thread_local void *current_loop;
 
@@ -24,6 +26,12 @@ void cepoll_refuse_handshakes(int listener) {
   struct sock_fprog program = {sizeof code / sizeof code[0], code};
   // A kernel without filters goes on to take them, for the moment until the listener is closed.
   (void)setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
+int cepoll_unacknowledged_bytes(int socket) {
+  int bytes = 0;
+  (void)ioctl(socket, SIOCOUTQ, &bytes);
+  return bytes;
 }
 
 int cepoll_processor_count(void) {

@@ -15,8 +15,6 @@ package struct Readiness: OptionSet, Sendable {
   package static let failed = Readiness(rawValue: 0x008)
   /// Reported whether asked for or not: both directions are shut.
   package static let hungUp = Readiness(rawValue: 0x010)
-  /// The peer has ended its sending side.
-  package static let peerClosed = Readiness(rawValue: 0x2000)
 }
 
 /// Receives the readiness of one descriptor, always on the loop's thread.

@@ -28,7 +28,6 @@ package struct HTTPFieldName: Hashable, Sendable, ExpressibleByStringLiteral {
 
   package static let accept: HTTPFieldName = "Accept"
   package static let acceptEncoding: HTTPFieldName = "Accept-Encoding"
-  package static let accessControlAllowOrigin: HTTPFieldName = "Access-Control-Allow-Origin"
   package static let allow: HTTPFieldName = "Allow"
   package static let authorization: HTTPFieldName = "Authorization"
   package static let cacheControl: HTTPFieldName = "Cache-Control"
@@ -39,17 +38,14 @@ package struct HTTPFieldName: Hashable, Sendable, ExpressibleByStringLiteral {
   package static let cookie: HTTPFieldName = "Cookie"
   package static let date: HTTPFieldName = "Date"
   package static let etag: HTTPFieldName = "ETag"
-  package static let expect: HTTPFieldName = "Expect"
   package static let host: HTTPFieldName = "Host"
   package static let idempotencyKey: HTTPFieldName = "Idempotency-Key"
   package static let ifMatch: HTTPFieldName = "If-Match"
   package static let ifNoneMatch: HTTPFieldName = "If-None-Match"
-  package static let lastModified: HTTPFieldName = "Last-Modified"
   package static let link: HTTPFieldName = "Link"
   package static let location: HTTPFieldName = "Location"
   package static let origin: HTTPFieldName = "Origin"
   package static let prefer: HTTPFieldName = "Prefer"
-  package static let preferenceApplied: HTTPFieldName = "Preference-Applied"
   package static let requestID: HTTPFieldName = "X-Request-Id"
   /// Milliseconds that the caller will still wait.
   package static let requestTimeout: HTTPFieldName = "X-Request-Timeout-Ms"
@@ -57,35 +53,7 @@ package struct HTTPFieldName: Hashable, Sendable, ExpressibleByStringLiteral {
   package static let server: HTTPFieldName = "Server"
   package static let traceparent: HTTPFieldName = "traceparent"
   package static let tracestate: HTTPFieldName = "tracestate"
-  package static let transferEncoding: HTTPFieldName = "Transfer-Encoding"
   package static let userAgent: HTTPFieldName = "User-Agent"
   package static let vary: HTTPFieldName = "Vary"
   package static let wwwAuthenticate: HTTPFieldName = "WWW-Authenticate"
-}
-
-/// Tokens of RFC 9110 section 5.6.2.
-package enum HTTPToken {
-  /// One or more tchar.
-  package static func isToken(_ bytes: some Collection<UInt8>) -> Bool {
-    !bytes.isEmpty && bytes.allSatisfy(isTokenByte)
-  }
-
-  package static func isTokenByte(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"):
-      true
-    case UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: "%"),
-      UInt8(ascii: "&"), UInt8(ascii: "'"), UInt8(ascii: "*"), UInt8(ascii: "+"),
-      UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "^"), UInt8(ascii: "_"),
-      UInt8(ascii: "`"), UInt8(ascii: "|"), UInt8(ascii: "~"):
-      true
-    default: false
-    }
-  }
-
-  /// The byte with an ASCII capital lowered.
-  package static func lowercased(_ byte: UInt8) -> UInt8 {
-    (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
-  }
 }

@@ -10,20 +10,4 @@ package enum HTTPMethod: String, Sendable, CaseIterable {
   case options = "OPTIONS"
   case trace = "TRACE"
   case connect = "CONNECT"
-
-  /// The client asks for no change, so a request may be repeated at will (RFC 9110 section 9.2.1).
-  package var isSafe: Bool {
-    switch self {
-    case .get, .head, .options, .trace: true
-    case .post, .put, .patch, .delete, .connect: false
-    }
-  }
-
-  /// Doing it twice has the effect of doing it once (RFC 9110 section 9.2.2).
-  package var isIdempotent: Bool {
-    switch self {
-    case .get, .head, .options, .trace, .put, .delete: true
-    case .post, .patch, .connect: false
-    }
-  }
 }

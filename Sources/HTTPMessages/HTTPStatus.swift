@@ -13,10 +13,8 @@ package struct HTTPStatus: Hashable, Sendable {
   package static let created = HTTPStatus(201)
   package static let accepted = HTTPStatus(202)
   package static let noContent = HTTPStatus(204)
-  package static let seeOther = HTTPStatus(303)
   package static let notModified = HTTPStatus(304)
   package static let badRequest = HTTPStatus(400)
-  package static let unauthorized = HTTPStatus(401)
   package static let forbidden = HTTPStatus(403)
   package static let notFound = HTTPStatus(404)
   package static let methodNotAllowed = HTTPStatus(405)
@@ -29,22 +27,18 @@ package struct HTTPStatus: Hashable, Sendable {
   package static let uriTooLong = HTTPStatus(414)
   package static let unsupportedMediaType = HTTPStatus(415)
   package static let expectationFailed = HTTPStatus(417)
-  package static let unprocessableContent = HTTPStatus(422)
   package static let locked = HTTPStatus(423)
   package static let preconditionRequired = HTTPStatus(428)
-  package static let tooManyRequests = HTTPStatus(429)
   package static let requestHeaderFieldsTooLarge = HTTPStatus(431)
+  /// Not registered: nginx's word, for logs and metrics, when nobody waits for the answer any more.
+  package static let clientClosedRequest = HTTPStatus(499)
   package static let internalServerError = HTTPStatus(500)
   package static let notImplemented = HTTPStatus(501)
-  package static let badGateway = HTTPStatus(502)
   package static let serviceUnavailable = HTTPStatus(503)
   package static let gatewayTimeout = HTTPStatus(504)
   package static let versionNotSupported = HTTPStatus(505)
 
-  package var isInformational: Bool { code < 200 }
   package var isSuccess: Bool { (200...299).contains(code) }
-  package var isClientError: Bool { (400...499).contains(code) }
-  package var isServerError: Bool { code >= 500 }
 
   /// RFC 9110 section 6.4.1: an answer of this status has no content, whatever its fields say.
   package var forbidsContent: Bool { code < 200 || code == 204 || code == 304 }

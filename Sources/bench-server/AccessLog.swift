@@ -50,7 +50,8 @@ final class AccessLog: @unchecked Sendable {
     lines.endLine()
   }
 
-  /// Writes what waits. What standard output does not take is lost: a log must not hold up a server.
+  /// Writes what waits; a reader that is gone loses it. A pipe that nobody reads holds the loop up, as it
+  /// holds up whoever writes to standard output.
   func write() {
     lines.withBytes { bytes in
       var rest = bytes[...]

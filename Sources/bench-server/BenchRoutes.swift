@@ -7,14 +7,8 @@ import JSONSyntax
 /// this server.
 func benchRoutes() -> Router {
   var router = Router()
-  for route in comparedRoutes { router.onSync(route.method, route.pattern, route.handle) }
-  router.onSync(.post, "/mirror") { request, _ in
-    HTTPResponse(.ok, fields: [.contentType: "application/octet-stream"], body: request.body)
-  }
-  // The cost of a handler that may suspend, beside /plaintext.
-  router.on(.get, "/plaintext-async") { _, _ in HTTPResponse(.ok, fields: plain, body: hello) }
-  router.on(.get, "/slow", slow)
-  router.onSync(.get, "/endless") { _, _ in HTTPResponse(.ok, fields: plain, stream: endless) }
+  for route in immediateRoutes { router.onSync(route.method, route.pattern, route.handle) }
+  for (pattern, handle) in suspendingRoutes { router.on(.get, pattern, handle) }
   return router
 }
 
@@ -23,10 +17,12 @@ func benchRoutes() -> Router {
 func serviceRoutes(_ group: EventLoopGroup) -> (Router, BenchObserver) {
   let surroundings = Surroundings()
   var router = Router()
-  for route in comparedRoutes {
+  for route in immediateRoutes {
     router.on(route.method, route.pattern, surroundings.around { try route.handle($0, $1) })
   }
-  router.on(.get, "/slow", surroundings.around(slow))
+  for (pattern, handle) in suspendingRoutes {
+    router.on(.get, pattern, surroundings.around(handle))
+  }
   let observer = BenchObserver(routes: router.routes.map(\.pattern), group: group)
   router.on(.get, "/metrics") { _, _ in
     HTTPResponse(.ok, fields: plain, body: Array(observer.exposition.utf8))
@@ -38,17 +34,17 @@ private let plain: HTTPFields = [.contentType: "text/plain"]
 private let json: HTTPFields = [.contentType: "application/json"]
 private let hello = Array("Hello, World!".utf8)
 
-private struct ComparedRoute: Sendable {
+private struct ImmediateRoute: Sendable {
   let method: HTTPMethod
   let pattern: String
   let handle: Router.ImmediateHandler
 }
 
-private let comparedRoutes = [
-  ComparedRoute(method: .get, pattern: "/plaintext") { _, _ in
+private let immediateRoutes = [
+  ImmediateRoute(method: .get, pattern: "/plaintext") { _, _ in
     HTTPResponse(.ok, fields: plain, body: hello)
   },
-  ComparedRoute(method: .get, pattern: "/json") { _, _ in
+  ImmediateRoute(method: .get, pattern: "/json") { _, _ in
     var message = JSONWriter(capacity: 64)
     message.beginObject()
     message.member("message")
@@ -56,13 +52,25 @@ private let comparedRoutes = [
     message.endObject()
     return HTTPResponse(.ok, fields: json, body: message.bytes)
   },
-  ComparedRoute(method: .post, pattern: "/echo") { request, _ in
+  ImmediateRoute(method: .post, pattern: "/echo") { request, _ in
     do {
       return HTTPResponse(.ok, fields: json, body: try BenchOrder(json: request.body).json)
     } catch is JSONParseError {
       return ProblemBody.response(.badRequest)
     }
   },
+  ImmediateRoute(method: .post, pattern: "/mirror") { request, _ in
+    HTTPResponse(.ok, fields: [.contentType: "application/octet-stream"], body: request.body)
+  },
+  ImmediateRoute(method: .get, pattern: "/endless") { _, _ in
+    HTTPResponse(.ok, fields: plain, stream: endless)
+  },
+]
+
+private let suspendingRoutes: [(pattern: String, handle: Router.Handler)] = [
+  // The cost of a handler that may suspend, beside /plaintext.
+  ("/plaintext-async", { _, _ in HTTPResponse(.ok, fields: plain, body: hello) }),
+  ("/slow", slow),
 ]
 
 /// For clients that never read.

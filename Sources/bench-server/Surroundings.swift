@@ -3,8 +3,9 @@ import EventLoops
 import HTTPMessages
 import Synchronization
 
-/// What a service has around each of its handlers, as ServiceKit's RequestKit does it: a request id, a
-/// deadline, both in the task, a limit to the load, and `Cache-Control`.
+/// What a service has around each of its handlers, in the shape of ServiceKit's RequestKit: a request id and a
+/// deadline, both in the task for whatever the handler calls, a limit to the load, and `Cache-Control`. What
+/// depends on the service is left out: traces, authentication, compression.
 final class Surroundings: Sendable {
   /// Requests that may be under way at once; further ones are turned away with 503.
   private static let requestsMax = 256
@@ -67,7 +68,7 @@ final class RequestIDs: Sendable {
   /// The request's own id if it is 8 to 64 letters, digits and hyphens.
   func id(of request: HTTPRequest) -> String {
     if let given = request.fields[.requestID], (8...64).contains(given.utf8.count),
-      given.utf8.allSatisfy({ HTTPToken.isTokenByte($0) })
+      given.utf8.allSatisfy({ HTTPToken.isAlphanumeric($0) || $0 == UInt8(ascii: "-") })
     {
       return given
     }

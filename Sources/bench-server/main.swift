@@ -27,6 +27,8 @@ do {
   exit(1)
 }
 print("bench-server listens on \(settings.host):\(server.port) with \(group.loops.count) loops")
+// The access log's reader may go; that is no reason to end.
+signal(SIGPIPE, SIG_IGN)
 // Whoever started it may wait for this line at the other end of a pipe.
 fflush(nil)
 await terminationRequested()

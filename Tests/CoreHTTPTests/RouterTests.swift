@@ -122,7 +122,7 @@ import Testing
   @Test("a body is admitted by its route's limit, and unwanted where no route is")
   func bodyAdmission() {
     var router = Router()
-    router.on(.post, "/small", bodyMax: 10) { _, _ in HTTPResponse(.ok) }
+    router.on(.post, "/small", bodyBytesMax: 10) { _, _ in HTTPResponse(.ok) }
     router.on(.post, "/usual") { _, _ in HTTPResponse(.ok) }
     func admission(_ target: String) -> String {
       switch router.bodyAdmission(for: HTTPRequest(.post, target)) {

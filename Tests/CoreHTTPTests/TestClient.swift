@@ -1,7 +1,7 @@
 import Glibc
 import TestSupport
 
-/// A client that takes answers apart; every wait ends after 10 s.
+/// A client that takes answers apart; every wait ends after its patience.
 final class TestClient: @unchecked Sendable {
   // @unchecked: a test uses it from one thread at a time.
 
@@ -31,8 +31,8 @@ final class TestClient: @unchecked Sendable {
   private let socket: LoopbackSocket
   private var received: [UInt8] = []
 
-  init(port: UInt16) throws {
-    socket = try LoopbackSocket(port: port, patienceSeconds: 10)
+  init(port: UInt16, patienceSeconds: Int = 10) throws {
+    socket = try LoopbackSocket(port: port, patienceSeconds: patienceSeconds)
   }
 
   func send(_ text: String) throws { try send(Array(text.utf8)) }
@@ -74,6 +74,9 @@ final class TestClient: @unchecked Sendable {
   func receive(until text: String) throws {
     while received.firstRange(of: Array(text.utf8)) == nil { try receive() }
   }
+
+  /// Receives something, and keeps it.
+  func receiveSome() throws { try receive() }
 
   /// Receives something and forgets it.
   func discard() throws {

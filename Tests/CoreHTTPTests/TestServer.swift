@@ -47,7 +47,7 @@ func testRoutes() -> Router {
   var router = Router()
   router.onSync(.get, "/hello") { _, _ in text("hello") }
   router.onSync(.post, "/mirror") { request, _ in HTTPResponse(.ok, body: request.body) }
-  router.onSync(.post, "/small", bodyMax: 10) { request, _ in
+  router.onSync(.post, "/small", bodyBytesMax: 10) { request, _ in
     HTTPResponse(.ok, body: request.body)
   }
   router.onSync(.get, "/number/{n}") { _, parameters in text(parameters["n"] ?? "") }

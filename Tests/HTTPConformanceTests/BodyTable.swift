@@ -332,6 +332,14 @@ let bodyRules = [
         "longer than that: the answer comes at once and says close",
         .send(ask("POST", "/none", "Content-Length: 262145")), .answer(.notFound.closing), .end),
       dialogue(
+        "longer than that, from a client that asked for the end, and goes on sending",
+        .send(ask("POST", "/none", "Connection: close", "Content-Length: 300000")),
+        .answer(.notFound.closing), .send(fill(200_000)), .end),
+      dialogue(
+        "longer than that, in HTTP/1.0, and the client goes on sending",
+        .send("POST /none HTTP/1.0\r\nContent-Length: 300000\r\n\r\n"),
+        .answer(.notFound.closing), .send(fill(200_000)), .end),
+      dialogue(
         "longer than that, 405",
         .send(ask("PUT", "/mirror", "Content-Length: 1048576")),
         .answer(.notAllowed("POST, OPTIONS").closing), .end),

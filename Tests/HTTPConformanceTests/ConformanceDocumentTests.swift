@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// The tables, for people: docs/http-conformance.md from its first rule on.
+/// docs/http-conformance.md: the tables, for people, and the tests of other rules.
 @Suite struct ConformanceDocumentTests {
   private static let path = URL(filePath: #filePath).deletingLastPathComponent()
     .appending(path: "../../docs/http-conformance.md").standardizedFileURL
@@ -26,6 +26,22 @@ import Testing
         .write(to: Self.path, atomically: true, encoding: .utf8)
     } else {
       #expect(document[head.lowerBound...] == Self.written)
+    }
+  }
+
+  @Test("each test that the document names is there")
+  func namedTests() throws {
+    let document = try String(contentsOf: Self.path, encoding: .utf8)
+    let tests = Self.path.deletingLastPathComponent().appending(path: "../Tests")
+      .standardizedFileURL
+    let files = FileManager.default.enumerator(at: tests, includingPropertiesForKeys: nil)
+    let sources = (files?.allObjects ?? []).compactMap { $0 as? URL }
+      .filter { $0.pathExtension == "swift" }
+      .compactMap { try? String(contentsOf: $0, encoding: .utf8) }
+    let rows = document.split(separator: "\n").filter { $0.hasSuffix("\" |") }
+    #expect(rows.count >= 12)
+    for title in rows.flatMap({ $0.matches(of: /"([^"]+)"/) }).map(\.output.1) {
+      #expect(sources.contains { $0.contains("\"\(title)\"") }, "\(title)")
     }
   }
 }

@@ -38,6 +38,9 @@ struct ReceivedAnswer {
   private func check(toHead: Bool, since opened: time_t) throws {
     let names = fields.map { $0.name.lowercased() }
     guard Set(names).count == names.count else { throw Mismatch("a field twice: \(names)") }
+    if let stranger = names.first(where: { !Self.known.contains($0) }) {
+      throw Mismatch("a field that nobody put there: \(stranger)")
+    }
     guard self["Transfer-Encoding"] == nil else { throw Mismatch("an answer in chunks") }
     if status == 100 {
       guard fields.isEmpty else { throw Mismatch("fields of 100: \(names)") }
@@ -56,6 +59,12 @@ struct ReceivedAnswer {
     }
     guard count == 0 || self["Content-Type"] != nil else { throw Mismatch("content of no type") }
   }
+
+  /// What the server, bench-server's routes and what `--service` has around them send.
+  private static let known: Set = [
+    "allow", "cache-control", "connection", "content-length", "content-type", "date",
+    "x-request-id",
+  ]
 
   private static func values(
     _ name: String, _ fields: [(name: String, value: String)]

@@ -9,7 +9,7 @@ import HTTPMessages
 enum ServerUnderTest: String, CaseIterable, Sendable {
   /// A server of this process with bench-server's routes.
   case library
-  /// The built program bench-server, beside this test's own; or what `SHOP_CONFORMANCE_PORT` names: a
+  /// The built program bench-server with all that a service has around its handlers, beside this test's own; or what `SHOP_CONFORMANCE_PORT` names: a
   /// port of the loopback where a bench-server listens already, such as one built for release.
   case program
 
@@ -65,7 +65,7 @@ struct BenchServerProgram {
       close(output[0])
     }
     // The shell ends the server when this process closes its end, or ends in whatever way.
-    let script = #""$0" --port 0 & read -r _; kill "$!"; wait "$!""#
+    let script = #""$0" --service --port 0 & read -r _; kill "$!"; wait "$!""#
     shell = try Self.spawn(
       ["/bin/sh", "-c", script, Self.path()], input: input[0], output: output[1])
     leash = input[1]

@@ -7,11 +7,4 @@ import Testing
     #expect(HTTPMethod(rawValue: "PATCH") == .patch)
     #expect(HTTPMethod(rawValue: "patch") == nil)
   }
-
-  @Test("what is safe is idempotent, and PUT and DELETE are too (9110 §9.2)")
-  func properties() {
-    #expect(HTTPMethod.allCases.allSatisfy { !$0.isSafe || $0.isIdempotent })
-    #expect(HTTPMethod.put.isIdempotent && HTTPMethod.delete.isIdempotent)
-    #expect(!HTTPMethod.post.isIdempotent && !HTTPMethod.patch.isIdempotent)
-  }
 }

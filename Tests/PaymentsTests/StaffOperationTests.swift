@@ -77,7 +77,7 @@ struct StaffOperationTests {
     #expect(refunded.status.code == 201)
     #expect(try refunded.decoded(as: View.self).refunded == 200)
     let payment = try await routes.bench.service().existing(id)
-    #expect(payment.operations.last?.reason == "late parcel")
+    #expect(payment.operations.first { $0.kind == .refund }?.reason == "late parcel")
     let more = try await post(routes, id, "refunds", #"{"amount":401}"#)
     #expect(more.problemKind == .refundExceedsCaptured)
     #expect(more.problemBody?["refundable"] == .number("400"))

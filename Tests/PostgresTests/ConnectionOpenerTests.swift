@@ -46,7 +46,7 @@ import Testing
     for hosts in ["127.0.0.1:\(silent.port),127.0.0.1", "localhost:\(silent.port),localhost"] {
       var configuration = try DatabaseConfiguration(
         url: url.replacing("127.0.0.1", with: hosts) + "?target_session_attrs=read-write")
-      configuration.connectTimeout = .seconds(6)
+      configuration.connectTimeout = .seconds(12)
       let database = Database(configuration, group: loops)
       #expect(try await database.value("SELECT 1") == 1)
       await database.close()

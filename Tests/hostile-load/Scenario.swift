@@ -99,11 +99,17 @@ final class Scenario {
   }
 
   /// Waits until the server has let go of everybody but the ordinary client, or it is too late.
-  func waitForCut(_ row: inout Row, atMost limit: Duration) async throws {
+  ///
+  /// - Parameter earliest: nobody may be let go before, or no patience was seen.
+  func waitForCut(
+    _ row: inout Row, atLeast earliest: Duration = .zero, atMost limit: Duration
+  ) async throws {
     // The ordinary client has one connection, and for a moment two.
     let most = row.descriptors.before + 2
     row.cut = try await wait(atMost: limit) { try server.descriptors <= most }
-    if row.cut == nil {
+    if let cut = row.cut {
+      row.expect(cut >= earliest, "all were gone after \(cut), before \(earliest)")
+    } else {
       row.faults.append("\(try server.descriptors - most) are not cut after \(limit)")
     }
   }

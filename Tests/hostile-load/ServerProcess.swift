@@ -1,7 +1,8 @@
 import Foundation
 import Glibc
 
-/// The server that is put under load: started on a free port, looked at through /proc.
+/// The server that is put under load, with all that a service has around its handlers: started on a free port,
+/// looked at through /proc.
 final class ServerProcess {
   /// What it is started with: shorter than the defaults, so that the suite ends soon.
   static let limits = ["head-ms=3000", "body-ms=3000", "write-stall-ms=3000", "linger-ms=1000"]
@@ -14,7 +15,7 @@ final class ServerProcess {
     let output = Pipe()
     process.executableURL = URL(filePath: "/bin/sh")
     let limit = descriptorsMax.map { "ulimit -n \($0) && " } ?? ""
-    process.arguments = ["-c", limit + "exec \"$0\" \"$@\"", program, "--port", "0"]
+    process.arguments = ["-c", limit + "exec \"$0\" \"$@\"", program, "--service", "--port", "0"]
     process.arguments?.append(contentsOf: Self.limits.flatMap { ["--limit", $0] })
     process.standardOutput = output
     try process.run()
@@ -24,6 +25,8 @@ final class ServerProcess {
       let port = words[place + 1].split(separator: ":").last.flatMap({ UInt16($0) })
     else { throw Trouble("\(program) did not say where it listens, but: \(line)") }
     self.port = port
+    // The access log, which must not fill its pipe.
+    output.fileHandleForReading.readabilityHandler = { _ = $0.availableData }
   }
 
   /// Asks it to end, and waits until it has.

@@ -1,4 +1,4 @@
-/// What Swift's Glibc overlay does not show: epoll, eventfd, accept4, malloc_trim, socket filters, and a
+/// What Swift's Glibc overlay does not show: epoll, eventfd, accept4, malloc_trim, socket filters and queues, and a
 /// thread-local pointer.
 #ifndef CEPOLL_H
 #define CEPOLL_H
@@ -17,6 +17,9 @@ int cepoll_accept(int listener, struct sockaddr *address, socklen_t *length);
 /// From now on the listener passes over a client's first segment (a lone SYN): nobody new comes into
 /// its queue, and handshakes under way still end. The client tries again after a second.
 void cepoll_refuse_handshakes(int listener);
+
+/// Bytes that the socket has taken and its peer has not acknowledged.
+int cepoll_unacknowledged_bytes(int socket);
 
 /// Processors this process may run on; 1 when the kernel does not say.
 int cepoll_processor_count(void);

@@ -61,28 +61,28 @@ package struct Router: ServerHandler {
   ///
   /// - Precondition: no route of that method has the same pattern, whatever its names.
   package mutating func on(
-    _ method: HTTPMethod, _ pattern: String, bodyMax: Int? = nil, _ handle: @escaping Handler
+    _ method: HTTPMethod, _ pattern: String, bodyBytesMax: Int? = nil, _ handle: @escaping Handler
   ) {
-    add(method, pattern, bodyMax, .suspending(handle))
+    add(method, pattern, bodyBytesMax, .suspending(handle))
   }
 
   /// Registers a handler that answers at once: no task is made for it. It must not block.
   package mutating func onSync(
-    _ method: HTTPMethod, _ pattern: String, bodyMax: Int? = nil,
+    _ method: HTTPMethod, _ pattern: String, bodyBytesMax: Int? = nil,
     _ handle: @escaping ImmediateHandler
   ) {
-    add(method, pattern, bodyMax, .immediate(handle))
+    add(method, pattern, bodyBytesMax, .immediate(handle))
   }
 
   private mutating func add(
-    _ method: HTTPMethod, _ pattern: String, _ bodyMax: Int?, _ answering: Route.Answering
+    _ method: HTTPMethod, _ pattern: String, _ bodyBytesMax: Int?, _ answering: Route.Answering
   ) {
     let pattern = RoutePattern(pattern)
     if let other = tree.insert(pattern, method, route: table.count) {
       preconditionFailure(
         "\(method.rawValue) \(pattern.text) is the same as \(table[other].pattern.text)")
     }
-    table.append(Route(method, pattern, bodyBytesMax: bodyMax, answering))
+    table.append(Route(method, pattern, bodyBytesMax: bodyBytesMax, answering))
   }
 
   // MARK: Matching

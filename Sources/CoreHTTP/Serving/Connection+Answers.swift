@@ -46,14 +46,16 @@ extension Connection {
   }
 
   /// Answers a whole request, at once or in the connection's task.
+  ///
+  /// - Parameter isLast: its body is not read, so nothing behind it can be found.
   func begin(_ request: consuming HTTPRequest, isLast: Bool = false) {
     requestsServed += 1
     let mayGoOn = !isLast && requestsServed < server.limits.requestsPerConnectionMax
     exchange.isHead = request.method == .head
     exchange.isOldVersion = parser.isOldVersion
     exchange.keepsAlive = parser.keepsAlive && mayGoOn
-    // A client that did not ask for the end may have sent more.
-    mustLinger = parser.keepsAlive && !mayGoOn
+    // The rest of a body is under way, or what a client sent that did not ask for the end.
+    mustLinger = isLast || (parser.keepsAlive && !mayGoOn)
     if server.isObserved { exchange.start = .now() }
     enter(.idle)
     do {
@@ -83,7 +85,8 @@ extension Connection {
   private func answer(_ response: HTTPResponse, failure: (any Error)?) {
     decidePersistence(for: response)
     if server.isObserved {
-      report(response, bodyBytes: response.body.count, failure: failure)
+      let isBare = exchange.isHead || response.status.forbidsContent
+      report(response, bodyBytes: isBare ? 0 : response.body.count, failure: failure)
     }
     exchange.request = nil
     server.writer.write(
@@ -167,9 +170,16 @@ extension Connection {
   }
 
   func finish(_ response: HTTPResponse, failure: (any Error)?) {
-    guard phase == .answering else { return }
+    guard phase == .answering else { return reportAbandoned(route: response.route) }
     answer(response, failure: failure)
     goOn()
+  }
+
+  /// The client left before the answer was made; what the handler did may still have taken effect.
+  func reportAbandoned(route: String?) {
+    var response = HTTPResponse(.clientClosedRequest)
+    response.route = route
+    report(response, bodyBytes: 0, failure: CancellationError())
   }
 
   /// The task has written an answer: sends it and serves what is behind it.

@@ -1,3 +1,4 @@
+import CEpoll
 import EventLoops
 import Glibc
 
@@ -56,12 +57,16 @@ extension Connection {
     let sent = unsent.withBytes { send($0) }
     guard phase != .closed else { return }
     if sent < unsent.count {
-      if sent > 0 { writeStart = server.tick }
       unsent.removeFirst(sent)
+      if sent > 0 { beginStall() }
       block()
     } else {
       unsent.removeAll()
-      isBlocked = false
+      if isBlocked {
+        isBlocked = false
+        // What the client had to do meanwhile was to read.
+        phaseStart = server.tick
+      }
       if phase == .ending { finishOutput() } else { updateInterest() }
     }
     stream?.writer.wake()
@@ -70,9 +75,21 @@ extension Connection {
   private func block() {
     if !isBlocked {
       isBlocked = true
-      writeStart = server.tick
+      beginStall()
     }
     updateInterest()
+  }
+
+  private func beginStall() {
+    writeStart = server.tick
+    unacknowledgedBytes = cepoll_unacknowledged_bytes(descriptor)
+  }
+
+  /// A slow client is told from one that reads nothing by what the kernel holds for it: the socket takes no
+  /// more, and wakes nobody, before a third of up to some megabytes is gone.
+  func noteProgress() {
+    guard cepoll_unacknowledged_bytes(descriptor) < unacknowledgedBytes else { return }
+    beginStall()
   }
 
   /// - Returns: how many bytes the socket took; a failed socket closes the connection.

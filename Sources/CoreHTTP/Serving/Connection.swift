@@ -62,7 +62,9 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   /// See `Connection+Output.swift`.
   @exclusivity(unchecked) var unsent = ByteQueue()
   var isBlocked = false
+  /// When the client last took something, and what the kernel held for it then.
   var writeStart: UInt32 = 0
+  var unacknowledgedBytes: Int32 = 0
   var isFlushScheduled = false
   /// How often it has answers among those that the loop sends before it waits.
   var postedCount = 0
@@ -232,6 +234,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   func enforceTimeouts() {
     let limits = server.limits
     if isBlocked {
+      noteProgress()
       if hasPassed(limits.writeStallTimeMax, since: writeStart) { close() }
       return
     }

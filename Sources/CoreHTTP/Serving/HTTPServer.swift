@@ -57,8 +57,9 @@ package final class HTTPServer: Sendable {
   }
 
   /// Ends the server: accepts no more, closes idle connections, says `Connection: close` in every
-  /// further answer, and returns when the last connection is closed. What is still open after
-  /// `limit` is cut, and its handler's task cancelled.
+  /// further answer, and returns when the last connection is closed. One that has sent nothing yet has the time
+  /// for its head: a request may be on its way, and a close would answer it with a reset. What is still open
+  /// after `limit` is cut, and its handler's task cancelled.
   package func drain(within limit: Duration) async {
     let loops = state.withLock(\.loops)
     await withTaskGroup(of: Void.self) { group in

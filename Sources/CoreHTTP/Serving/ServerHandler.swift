@@ -31,7 +31,7 @@ package protocol ServerHandler: HTTPHandler {
   /// Called with a head whose body is still to come.
   func bodyAdmission(for head: HTTPRequest) -> BodyAdmission
 
-  /// Called with a whole request. What it throws is answered 500.
+  /// Called with a whole request. What it throws is answered 500; a `QueryError` 400.
   func begin(_ request: HTTPRequest) throws -> ServerAnswer
 }
 

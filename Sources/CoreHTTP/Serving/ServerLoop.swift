@@ -46,7 +46,7 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
 
   private let census: ConnectionCensus
   @exclusivity(unchecked) private var connections: [Connection] = []  // see Connection.parser
-  private var newcomersToWait = 0
+  private var newcomersStillToWait = 0
   @exclusivity(unchecked) private var spares: [RequestParser] = []
   /// The most connections since memory was given back.
   private var crowd = 0
@@ -126,11 +126,11 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
     let connection = Connection(
       descriptor, peer: address.peer, server: self, place: connections.count)
     connections.append(connection)
-    if newcomersToWait > 0 {
-      newcomersToWait -= 1
+    if newcomersStillToWait > 0 {
+      newcomersStillToWait -= 1
       _ = connection.open(isHereLikely: false)
     } else if !connection.open(isHereLikely: true) {
-      newcomersToWait = Self.newcomersToWait
+      newcomersStillToWait = Self.newcomersToWait
     }
   }
 

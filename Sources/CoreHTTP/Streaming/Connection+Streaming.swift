@@ -6,7 +6,7 @@ import HTTPMessages
 extension Connection {
   /// Sends an answer with a streamed body; returns when the body has ended, well or not.
   func send(_ response: HTTPResponse, streaming body: HTTPBodyStream) async {
-    guard phase == .answering else { return }
+    guard phase == .answering else { return reportAbandoned(route: response.route) }
     guard server.streams < server.limits.streamsPerLoopMax else {
       return finish(ProblemBody.response(.serviceUnavailable), failure: nil)
     }
@@ -19,6 +19,8 @@ extension Connection {
       return goOn()
     }
     flushAtEndOfTurn()
+    // Sending what was posted before may have found the client gone.
+    guard phase == .answering else { return reportAbandoned(route: response.route) }
     let writer = StreamWriter(self, isChunked: framing == .chunked)
     stream = (body, writer)
     server.streams += 1

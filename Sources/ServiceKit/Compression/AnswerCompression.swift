@@ -30,13 +30,15 @@ struct AnswerCompression {
     if let tag = response.fields[.etag] { response.fields[.etag] = ETag.compressed(tag) }
   }
 
-  /// A client that has the compressed form is told that this is still good (RFC 9110 section 15.4.5).
+  /// A client that has the compressed form is told that this is still good. `Vary` is there as in the answer
+  /// with the body, whose length nobody knows here (RFC 9110 section 15.4.5).
   private func nameForm(of response: inout HTTPResponse, _ request: HTTPRequest) {
-    guard let tag = response.fields[.etag], let known = request.fields[.ifNoneMatch] else { return }
+    guard let tag = response.fields[.etag] else { return }
+    Self.addVary(to: &response)
+    guard let known = request.fields[.ifNoneMatch] else { return }
     let compressed = ETag.compressed(tag)
     guard ETag.list(known).contains(where: { $0.text == compressed }) else { return }
     response.fields[.etag] = compressed
-    Self.addVary(to: &response)
   }
 
   private func compress(_ body: [UInt8]) async -> [UInt8]? {

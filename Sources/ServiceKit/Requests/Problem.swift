@@ -65,7 +65,7 @@ extension HTTPResponse {
     response.fields[.contentType] = "application/problem+json"
     if type.status.code == 401 {
       let error = failure.kind == .tokenExpired ? ", error=\"invalid_token\"" : ""
-      response.fields["WWW-Authenticate"] = "Bearer realm=\"shop\"\(error)"
+      response.fields[.wwwAuthenticate] = "Bearer realm=\"shop\"\(error)"
     }
     if let wait = (failure as? any RetryableFailure)?.retryAfter {
       response.fields[.retryAfter] = String(wholeSeconds(roundingUp: wait))

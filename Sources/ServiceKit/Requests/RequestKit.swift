@@ -293,27 +293,13 @@ package final class RequestKit: Sendable {
   func refusal(_ status: HTTPStatus, _ request: HTTPRequest) -> HTTPResponse {
     let requestID = Self.requestID(of: request)
     let problem =
-      switch status.code {
-      case 404: Problem(.notFound, "There is nothing at this path.")
-      case 405: Problem(.methodNotAllowed, "This path does not take \(request.method.rawValue).")
-      case 413: Problem(.payloadTooLarge, "The body is larger than this path takes.")
-      default: Problem(.malformedRequest, status.reason)
-      }
+      status == .methodNotAllowed
+      ? Problem(.methodNotAllowed, "This path does not take \(request.method.rawValue).")
+      : Problem(.notFound, "There is nothing at this path.")
     var response = HTTPResponse.problem(problem, instance: request.path, requestID: requestID)
     response.status = status
     response.fields[.requestID] = requestID
     response.fields[.cacheControl] = "no-store"
     return response
-  }
-}
-
-extension HTTPToken {
-  static func isAlphanumeric(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"):
-      true
-    default: false
-    }
   }
 }

@@ -33,17 +33,18 @@ package struct Routes {
 
   package mutating func post(
     _ pattern: String, access: Access, key: KeyRule = .none, load: LoadRule = .working,
-    bodyMax: Int? = nil, _ handle: @escaping Handler
+    bodyBytesMax: Int? = nil, _ handle: @escaping Handler
   ) {
     add(
-      .post, RouteRule(pattern: pattern, access: access, key: key, load: load, bodyMax: bodyMax),
+      .post,
+      RouteRule(pattern: pattern, access: access, key: key, load: load, bodyBytesMax: bodyBytesMax),
       handle)
   }
 
   package mutating func put(
-    _ pattern: String, access: Access, bodyMax: Int? = nil, _ handle: @escaping Handler
+    _ pattern: String, access: Access, bodyBytesMax: Int? = nil, _ handle: @escaping Handler
   ) {
-    add(.put, RouteRule(pattern: pattern, access: access, bodyMax: bodyMax), handle)
+    add(.put, RouteRule(pattern: pattern, access: access, bodyBytesMax: bodyBytesMax), handle)
   }
 
   package mutating func patch(_ pattern: String, access: Access, _ handle: @escaping Handler) {
@@ -59,7 +60,7 @@ package struct Routes {
   ) {
     entries.append(Entry(method: method, pattern: rule.pattern, access: rule.access))
     let kit = kit
-    router.on(method, rule.pattern, bodyMax: rule.bodyMax) { request, parameters in
+    router.on(method, rule.pattern, bodyBytesMax: rule.bodyBytesMax) { request, parameters in
       await kit.answer(request, parameters, rule, handle)
     }
   }
@@ -71,5 +72,5 @@ struct RouteRule: Sendable {
   let access: Access
   var key: KeyRule = .none
   var load: LoadRule = .working
-  var bodyMax: Int?
+  var bodyBytesMax: Int?
 }
