@@ -99,15 +99,17 @@ import Testing
 
   @Test("a client that reads its answer slowly, but reads it, is not cut off")
   func slowReader() async throws {
-    try await withServer(limits: Self.impatient) { server in
+    var limits = Self.impatient
+    limits.writeStallTimeMax = .seconds(1)
+    try await withServer(limits: limits) { server in
       try await withClient(of: server) { client in
         client.limitReceiving(to: 256 * 1024)
         try client.send(get("/bytes/8000000"))
-        for _ in 0..<20 {
+        for _ in 0..<30 {
           try client.receiveSome()
-          usleep(50_000)
+          usleep(100_000)
         }
-        // Five times what it may pause; the rest at once.
+        // Three times what it may pause; the rest at once.
         #expect(try client.answer().body.utf8.count == 8_000_000)
       }
     }

@@ -130,7 +130,8 @@ struct Suite {
         Script(
           opening: bytes(opening), reads: reads, hasSmallBuffer: !reads, halfCloses: true)
       }
-      let whole = try scenario.clients(300, script(get("/slow?ms=50")), in: &row)
+      // No more than bench-server lets work at once.
+      let whole = try scenario.clients(250, script(get("/slow?ms=50")), in: &row)
       let cut = try scenario.clients(300, script("GET /plaintext HT"), in: &row)
       let silent = try scenario.clients(100, script(""), in: &row)
       let deaf = try scenario.clients(100, script(get("/endless"), reads: false), in: &row)

@@ -86,10 +86,13 @@ extension Connection {
   }
 
   /// A slow client is told from one that reads nothing by what the kernel holds for it: the socket takes no
-  /// more, and wakes nobody, before a third of up to some megabytes is gone.
+  /// more, and wakes nobody, before a third of up to some megabytes is gone. Called once a tick.
   func noteProgress() {
-    guard cepoll_unacknowledged_bytes(descriptor) < unacknowledgedBytes else { return }
-    beginStall()
+    let bytes = cepoll_unacknowledged_bytes(descriptor)
+    guard bytes < unacknowledgedBytes else { return }
+    unacknowledgedBytes = bytes
+    // Some time after the look before this one.
+    writeStart = server.tick &- 1
   }
 
   /// - Returns: how many bytes the socket took; a failed socket closes the connection.

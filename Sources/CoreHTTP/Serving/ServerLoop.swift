@@ -17,8 +17,8 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   private static let postedBytesMax = 64 * 1024
   /// A draining server waits as long for the client's part of a handshake, a round trip on the network.
   private static let handshakeTimeMax: Duration = .milliseconds(50)
-  /// So many connections may have taken memory that is worth giving back.
-  private static let crowdMin = 50
+  /// So many connections may have taken memory that is worth giving back: 4 MB with full buffers.
+  private static let crowdMin = 12
 
   /// After one that was read from in vain, so many new connections are not, and wait for their event.
   private static let newcomersToWait = 15
