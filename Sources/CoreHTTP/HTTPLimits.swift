@@ -66,5 +66,6 @@ package struct HTTPLimits: Sendable {
   /// Time for the same.
   package var lingerTimeMax: Duration = .seconds(2)
 
+  /// The defaults.
   package init() {}
 }

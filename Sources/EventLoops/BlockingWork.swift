@@ -7,6 +7,7 @@ package final class BlockingWork: Sendable {
   /// Refused: as many jobs wait as may.
   package struct QueueFull: Error {}
 
+  /// The process's own: 4 threads, before which at most 256 jobs wait.
   package static let shared = BlockingWork(threads: 4, waitingMax: 256)
 
   private let waitingMax: Int

@@ -3,13 +3,17 @@ import Glibc
 
 /// What a descriptor is ready for, or is wanted for: the EPOLL bits that this project uses.
 package struct Readiness: OptionSet, Sendable {
+  /// Bits of epoll's own events.
   package let rawValue: UInt32
 
+  /// - Parameter rawValue: bits of epoll's own events.
   package init(rawValue: UInt32) {
     self.rawValue = rawValue
   }
 
+  /// There are bytes to read, a connection to accept, or an end to be seen.
   package static let readable = Readiness(rawValue: 0x001)
+  /// The descriptor takes bytes again.
   package static let writable = Readiness(rawValue: 0x004)
   /// Reported whether asked for or not.
   package static let failed = Readiness(rawValue: 0x008)
@@ -27,6 +31,7 @@ package protocol DescriptorHandler: AnyObject {
 /// One descriptor's place in a loop's epoll set. Made by `EventLoop.watch`; belongs to that loop's
 /// thread. The descriptor stays the caller's to close: by `close`, or in its own way after `cancel`.
 package final class DescriptorWatch {
+  /// What is watched.
   package let descriptor: Int32
   /// Comes back with each event: the watch's number and its descriptor. By the number an event that
   /// was about an earlier watch of that descriptor is told apart.

@@ -56,6 +56,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
   }
   private let inbox = Mutex(Inbox())
 
+  /// Not running yet; see `start`. Without descriptors left for it the process ends.
   package init(index: Int = 0) {
     self.index = index
     queue = DispatchQueue(label: "event-loop-\(index)")
@@ -83,6 +84,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     return Unmanaged<EventLoop>.fromOpaque(loop).takeUnretainedValue()
   }
 
+  /// Whether the code that asks runs on this loop's thread.
   package var isCurrent: Bool {
     cepoll_current_loop() == Unmanaged.passUnretained(self).toOpaque()
   }
@@ -110,6 +112,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
 
   // MARK: Work from anywhere
 
+  /// Takes a task's next piece of work, from any thread.
   package func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
     if isCurrent {

@@ -3,6 +3,7 @@ import Synchronization
 
 /// The process's event loops: one per core, started together.
 package final class EventLoopGroup: Sendable {
+  /// In the order of their `index`.
   package let loops: [EventLoop]
   private let turn = Atomic<Int>(0)
 
@@ -23,6 +24,7 @@ package final class EventLoopGroup: Sendable {
     return loops[Int(UInt(bitPattern: position) % UInt(loops.count))]
   }
 
+  /// Ends all loops after their present turns; see `EventLoop.stop`.
   package func stop() {
     for loop in loops { loop.stop() }
   }

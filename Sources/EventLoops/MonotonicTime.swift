@@ -2,8 +2,10 @@ import Glibc
 
 /// An instant of CLOCK_MONOTONIC, in nanoseconds since boot. Steps of the wall clock do not move it.
 package struct MonotonicTime: Comparable, Hashable, Sendable {
+  /// Since the clock's start.
   package let nanoseconds: Int64
 
+  /// - Parameter nanoseconds: since the clock's start.
   package init(nanoseconds: Int64) {
     self.nanoseconds = nanoseconds
   }
@@ -25,6 +27,7 @@ package struct MonotonicTime: Comparable, Hashable, Sendable {
     return MonotonicTime(nanoseconds: overflow ? (duration < .zero ? .min : .max) : sum)
   }
 
+  /// How long it is from the right to the left; negative if the right comes later.
   package static func - (left: MonotonicTime, right: MonotonicTime) -> Duration {
     // `.nanoseconds` would be slower by a generic multiplication.
     Duration(attoseconds: Int128(left.nanoseconds - right.nanoseconds) * 1_000_000_000)

@@ -13,8 +13,10 @@ package final class HTTPBodyStream: Sendable {
   /// The body ends only because somebody ends it: a server that shuts down cancels `produce` and ends
   /// the body in good order, rather than wait for it.
   package let isEndless: Bool
+  /// Called once, when the head is on its way.
   package let produce: Produce
 
+  /// - Parameter produce: writes the whole body.
   package init(isEndless: Bool = false, _ produce: @escaping Produce) {
     self.isEndless = isEndless
     self.produce = produce

@@ -26,6 +26,8 @@ package struct HTTPFieldName: Hashable, Sendable, ExpressibleByStringLiteral {
   /// As it is compared: ASCII letters lowered.
   private var lowercased: some Sequence<UInt8> { text.utf8.lazy.map(HTTPToken.lowercased) }
 
+  // MARK: Names of RFC 9110, RFC 6265, RFC 7240, W3C Trace Context, and of our own
+
   package static let accept: HTTPFieldName = "Accept"
   package static let acceptEncoding: HTTPFieldName = "Accept-Encoding"
   package static let allow: HTTPFieldName = "Allow"

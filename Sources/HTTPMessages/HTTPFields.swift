@@ -7,11 +7,13 @@ package struct HTTPFields: @unchecked Sendable {
 
   /// Where one field line's name and value are in `bytes`.
   package struct Line: Sendable {
+    // Offsets and lengths of 32 bits: a head is far smaller.
     package var nameStart: UInt32
     package var nameCount: UInt32
     package var valueStart: UInt32
     package var valueCount: UInt32
 
+    /// Offsets and lengths in bytes.
     package init(nameStart: Int, nameCount: Int, valueStart: Int, valueCount: Int) {
       self.nameStart = UInt32(truncatingIfNeeded: nameStart)
       self.nameCount = UInt32(truncatingIfNeeded: nameCount)
@@ -19,7 +21,9 @@ package struct HTTPFields: @unchecked Sendable {
       self.valueCount = UInt32(truncatingIfNeeded: valueCount)
     }
 
+    /// The name's place.
     package var name: Range<Int> { Int(nameStart)..<Int(nameStart + nameCount) }
+    /// The value's place, without the blanks at its ends.
     package var value: Range<Int> { Int(valueStart)..<Int(valueStart + valueCount) }
 
     /// Follows bytes that have moved by `distance`.
@@ -32,6 +36,7 @@ package struct HTTPFields: @unchecked Sendable {
   /// nil as long as there is nothing to hold.
   private var page: FieldPage?
 
+  /// None.
   package init() {}
 
   /// Fields as they arrived.
@@ -84,6 +89,7 @@ package struct HTTPFields: @unchecked Sendable {
 
   /// Field lines, a name that repeats counted each time.
   package var count: Int { page?.lineCount ?? 0 }
+  /// Whether there is no line.
   package var isEmpty: Bool { count == 0 }
 
   /// The first value of that name. Setting replaces every value of the name; nil removes them.
@@ -95,6 +101,7 @@ package struct HTTPFields: @unchecked Sendable {
     }
   }
 
+  /// Whether a line has that name, in whatever case.
   package func contains(_ name: HTTPFieldName) -> Bool { firstLine(name) != nil }
 
   /// Every value of that name, in order.
@@ -135,6 +142,7 @@ package struct HTTPFields: @unchecked Sendable {
     text.withUTF8 { if let start = $0.baseAddress { place.update(from: start, count: $0.count) } }
   }
 
+  /// Calls `body` with each line, in order.
   package func forEach(_ body: (_ name: String, _ value: String) -> Void) {
     for index in lines.indices { body(text(lines[index].name), text(lines[index].value)) }
   }
@@ -204,6 +212,7 @@ package struct HTTPFields: @unchecked Sendable {
 }
 
 extension HTTPFields: ExpressibleByDictionaryLiteral {
+  /// In the order of the literal; a name may repeat.
   package init(dictionaryLiteral elements: (HTTPFieldName, String)...) {
     self.init()
     for (name, value) in elements { append(name, value) }

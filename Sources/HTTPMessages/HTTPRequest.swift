@@ -6,11 +6,13 @@ package struct HTTPRequest: @unchecked Sendable {
   // @unchecked: parts are changed by a value only if no other holds them.
   private var parts: HTTPRequestParts
 
+  /// As in the request line.
   package var method: HTTPMethod {
     get { parts.method }
     set { ownParts.method = newValue }
   }
 
+  /// The header fields; trailers are dropped.
   package var fields: HTTPFields {
     _read { yield parts.fields }
     _modify {
@@ -20,6 +22,7 @@ package struct HTTPRequest: @unchecked Sendable {
     }
   }
 
+  /// Decoded from chunks if it came in them; empty if there was none.
   package var body: [UInt8] {
     _read { yield parts.body }
     _modify { yield &ownParts.body }

@@ -1,5 +1,6 @@
 /// A status code of three digits (RFC 9110 section 15).
 package struct HTTPStatus: Hashable, Sendable {
+  /// Three digits, 100 to 599.
   package let code: Int
 
   /// - Parameter code: 100 through 599; another one is our own mistake.
@@ -38,6 +39,7 @@ package struct HTTPStatus: Hashable, Sendable {
   package static let gatewayTimeout = HTTPStatus(504)
   package static let versionNotSupported = HTTPStatus(505)
 
+  /// 2xx.
   package var isSuccess: Bool { (200...299).contains(code) }
 
   /// RFC 9110 section 6.4.1: an answer of this status has no content, whatever its fields say.

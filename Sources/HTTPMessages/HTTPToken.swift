@@ -5,6 +5,7 @@ package enum HTTPToken {
     !bytes.isEmpty && bytes.allSatisfy(isTokenByte)
   }
 
+  /// tchar: letters, digits and fifteen signs.
   package static func isTokenByte(_ byte: UInt8) -> Bool {
     switch byte {
     case _ where isAlphanumeric(byte): true

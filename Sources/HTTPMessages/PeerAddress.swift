@@ -7,11 +7,13 @@ package struct PeerAddress: Sendable {
   /// The address's bytes as they are in memory, in the network's order; those of IPv4 are the first.
   private let words: (UInt64, UInt64)
 
+  /// An IPv4 address as the kernel gives it.
   package init(_ address: in_addr) {
     isV6 = false
     words = (UInt64(address.s_addr), 0)
   }
 
+  /// An IPv6 address as the kernel gives it.
   package init(_ address: in6_addr) {
     isV6 = true
     words = unsafeBitCast(address, to: (UInt64, UInt64).self)

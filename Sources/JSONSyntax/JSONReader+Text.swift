@@ -1,5 +1,6 @@
 /// Strings (RFC 8259 section 7), in UTF-8 and nothing else.
 extension JSONReader {
+  /// Reads a text, its escapes decoded.
   package mutating func text() throws(JSONParseError) -> String {
     skipSpace()
     guard next == UInt8(ascii: "\"") else { throw .unexpected(offset: position) }

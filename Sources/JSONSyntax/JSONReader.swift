@@ -45,6 +45,7 @@ package struct JSONReader: ~Escapable {
 
   // MARK: Structure
 
+  /// What the next value can only be, by its first byte.
   package var nextKind: Kind {
     mutating get {
       skipSpace()
@@ -58,7 +59,9 @@ package struct JSONReader: ~Escapable {
     }
   }
 
+  /// Reads the object's brace; its members follow.
   package mutating func beginObject() throws(JSONParseError) { try begin(UInt8(ascii: "{")) }
+  /// Reads the array's bracket; its elements follow.
   package mutating func beginArray() throws(JSONParseError) { try begin(UInt8(ascii: "[")) }
 
   /// Goes on to the array's next element.
@@ -142,6 +145,7 @@ package struct JSONReader: ~Escapable {
     place = try text()
   }
 
+  /// The same for a whole number.
   package mutating func read(into place: inout Int?) throws(JSONParseError) {
     guard place == nil else { throw duplicateMember }
     place = try integer()

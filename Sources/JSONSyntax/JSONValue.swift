@@ -9,6 +9,7 @@ package indirect enum JSONValue: Hashable, Sendable {
   case array([JSONValue])
   case object([Member])
 
+  /// A name and its value; names of one object differ.
   package struct Member: Hashable, Sendable {
     package let name: String
     package let value: JSONValue
@@ -20,6 +21,7 @@ package indirect enum JSONValue: Hashable, Sendable {
     return members.first { $0.name == name }?.value
   }
 
+  /// nil if this is no text.
   package var textValue: String? {
     if case .text(let value) = self { value } else { nil }
   }

@@ -49,9 +49,13 @@ package struct JSONWriter: ~Copyable {
 
   // MARK: Structure
 
+  /// Opens an object: names and values in turn, then `endObject`.
   package mutating func beginObject() { open(UInt8(ascii: "{")) }
+  /// Closes the innermost object.
   package mutating func endObject() { close(UInt8(ascii: "}")) }
+  /// Opens an array: values, then `endArray`.
   package mutating func beginArray() { open(UInt8(ascii: "[")) }
+  /// Closes the innermost array.
   package mutating func endArray() { close(UInt8(ascii: "]")) }
 
   /// A member's name; its value must follow.
@@ -83,6 +87,7 @@ package struct JSONWriter: ~Copyable {
 
   // MARK: Values
 
+  /// A text, with the escapes it needs.
   package mutating func text(_ value: String) {
     separate()
     quote(value)
@@ -96,10 +101,14 @@ package struct JSONWriter: ~Copyable {
     needsComma = true
   }
 
+  /// `true` or `false`.
   package mutating func bool(_ value: Bool) { literal(value ? "true" : "false") }
+  /// `null`.
   package mutating func null() { literal("null") }
+  /// A whole number of whatever type.
   package mutating func integer(_ value: some BinaryInteger) { literal(String(value)) }
 
+  /// A whole number, the fast way.
   package mutating func integer(_ value: Int) {
     separate()
     let digitsMax = 20  // with the sign

@@ -1,5 +1,4 @@
 import CoreHTTP
-import Dispatch
 import Glibc
 
 /// What the command line and the environment say.
@@ -53,19 +52,4 @@ extension BenchSettings {
     }
     return true
   }
-}
-
-/// Returns when the process is asked to end (SIGTERM, or SIGINT from a terminal).
-func terminationRequested() async {
-  let signals = [SIGTERM, SIGINT].map { number in
-    signal(number, SIG_IGN)
-    return DispatchSource.makeSignalSource(signal: number)
-  }
-  let (requests, request) = AsyncStream.makeStream(of: Void.self)
-  for source in signals {
-    source.setEventHandler { request.yield() }
-    source.activate()
-  }
-  for await _ in requests { break }
-  for source in signals { source.cancel() }
 }

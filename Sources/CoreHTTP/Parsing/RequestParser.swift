@@ -4,6 +4,7 @@ package import HTTPMessages
 /// their leniences. Pure: knows no socket and no clock. Incremental: the bytes may be cut anywhere, and
 /// each is looked at a bounded number of times.
 package struct RequestParser {
+  /// What the bytes given so far have come to.
   package enum Step {
     /// More bytes are needed.
     case incomplete

@@ -2,8 +2,10 @@
 package struct PathParameters: Sendable {
   private var values: [(name: String, value: String)] = []
 
+  /// None, as a pattern without parameters gives.
   package init() {}
 
+  /// In the order of the pattern.
   package init(_ values: [(name: String, value: String)]) {
     self.values = values
   }

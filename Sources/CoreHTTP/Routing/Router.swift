@@ -3,8 +3,10 @@ package import HTTPMessages
 /// Finds the handler for a request by its path and method, and answers what no handler is for: 404,
 /// 405 with `Allow`, OPTIONS, and HEAD by the handler of GET.
 package struct Router: ServerHandler {
+  /// May suspend; runs in the connection's task. What it throws is answered 500.
   package typealias Handler =
     @Sendable (HTTPRequest, PathParameters) async throws -> HTTPResponse
+  /// Answers on the spot, on the loop, so it must not block.
   package typealias ImmediateHandler =
     @Sendable (HTTPRequest, PathParameters) throws -> HTTPResponse
 
@@ -18,11 +20,13 @@ package struct Router: ServerHandler {
 
   /// One registered route. A class, so that finding it costs one retain rather than six.
   package final class Route: Sendable {
+    /// How the route answers.
     package enum Answering: Sendable {
       case immediate(ImmediateHandler)
       case suspending(Handler)
     }
     package let method: HTTPMethod
+    /// Its text is the label of metrics and logs.
     package let pattern: RoutePattern
     /// nil: the server's own limit.
     package let bodyBytesMax: Int?
@@ -50,6 +54,7 @@ package struct Router: ServerHandler {
   private var tree = RouteTree()
   private var table: [Route] = []
 
+  /// Without routes: everything is 404.
   package init() {}
 
   /// Every route, in the order of registration.
@@ -87,6 +92,7 @@ package struct Router: ServerHandler {
 
   // MARK: Matching
 
+  /// Finds the route of a request's path and method, with the values of the path's parameters.
   package func match(_ request: HTTPRequest) -> Match {
     var values: [String] = []
     guard let node = tree.find(request.pathBytes, values: &values) else { return .notFound }
@@ -113,11 +119,13 @@ package struct Router: ServerHandler {
 
   // MARK: Answering
 
+  /// As the route allows; nobody wants the body where no route is.
   package func bodyAdmission(for head: HTTPRequest) -> BodyAdmission {
     guard case .found(let route, _) = match(head) else { return .unwanted }
     return .whole(bytesMax: route.bodyBytesMax)
   }
 
+  /// Answers at once what an immediate handler or no handler answers.
   package func begin(_ request: HTTPRequest) throws -> ServerAnswer {
     switch match(request) {
     case .found(let route, let parameters):

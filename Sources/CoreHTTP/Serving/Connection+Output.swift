@@ -85,8 +85,8 @@ extension Connection {
     unacknowledgedBytes = cepoll_unacknowledged_bytes(descriptor)
   }
 
-  /// A slow client is told from one that reads nothing by what the kernel holds for it: the socket takes no
-  /// more, and wakes nobody, before a third of up to some megabytes is gone. Called once a tick.
+  /// A slow client is told from one that reads nothing by what the kernel holds for it: the socket wakes
+  /// nobody before half of `Listener.kernelUnsentBytesMax` is gone. Called once a tick.
   func noteProgress() {
     let bytes = cepoll_unacknowledged_bytes(descriptor)
     guard bytes < unacknowledgedBytes else { return }

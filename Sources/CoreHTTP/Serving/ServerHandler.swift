@@ -18,7 +18,9 @@ package enum ServerAnswer: Sendable {
 
 /// A handler that is still to be called, with the request.
 package struct PendingAnswer: Sendable {
+  /// To be called with the request and `parameters`.
   package let handle: @Sendable (HTTPRequest, PathParameters) async throws -> HTTPResponse
+  /// What the path gave to the route's pattern.
   package let parameters: PathParameters
   /// The pattern of the route whose handler it is.
   package let route: String?

@@ -9,6 +9,7 @@ package struct ServerSentEvent: Sendable {
   /// Any text, of several lines too. Without data no event is dispatched, but `id` and `retry` count.
   package var data: String?
 
+  /// - Parameter data: nil for an event that only carries `id` or `retry`.
   package init(
     _ data: String?, name: String? = nil, id: String? = nil, retry: Duration? = nil
   ) {
