@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -78,6 +79,36 @@ def _stat(pid):
         return None
 
 
+def family(pid):
+    """This process and all that descend from it."""
+    children = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and (stat := _stat(entry)):
+            children.setdefault(int(stat[1]), []).append(int(entry))
+    pids = [pid]
+    for member in pids:
+        pids += children.get(member, [])
+    return pids
+
+
+def cpu_seconds(pid):
+    """Of this process alone; None when it has gone."""
+    stat = _stat(pid)
+    return sum(map(int, stat[11:13])) / TICKS_PER_SECOND if stat else None
+
+
+def family_cpu_seconds(pid):
+    """Of this process and all that descend from it, those that have ended included."""
+    stats = filter(None, map(_stat, family(pid)))
+    return sum(sum(map(int, stat[11:15])) for stat in stats) / TICKS_PER_SECOND
+
+
+def children_seconds():
+    """What this program's own children have used, once they have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 class Server:
     """A server from its start to its end, its children included; on a core of its own if one is given,
     as another user if one is given."""
@@ -123,20 +154,10 @@ class Server:
         os.truncate(self._log_path, 0)
 
     def pids(self):
-        """This process and all that descend from it."""
-        children = {}
-        for entry in os.listdir("/proc"):
-            if entry.isdigit() and (stat := _stat(entry)):
-                children.setdefault(int(stat[1]), []).append(int(entry))
-        family = [self._process.pid]
-        for pid in family:
-            family += children.get(pid, [])
-        return family
+        return family(self._process.pid)
 
     def cpu_seconds(self):
-        """Of this process and all that descend from it, those that have ended included."""
-        stats = filter(None, map(_stat, self.pids()))
-        return sum(sum(map(int, stat[11:15])) for stat in stats) / TICKS_PER_SECOND
+        return family_cpu_seconds(self._process.pid)
 
     def resident_mib(self):
         stats = filter(None, map(_stat, self.pids()))

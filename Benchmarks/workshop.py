@@ -1,5 +1,6 @@
 """Where the programs of a benchmark are built."""
 
+import glob
 import os
 import shutil
 
@@ -34,3 +35,15 @@ def tool(name):
     if not found:
         raise Skipped(f"{name} is not installed")
     return found
+
+
+def postgres_program(name):
+    """One of PostgreSQL's programs, the newest server's first: all must be of one version.
+
+    - Raises: Skipped when it is not installed."""
+    folders = glob.glob("/usr/lib/postgresql/*/bin")
+    folders.sort(key=lambda folder: -int(folder.split("/")[-2]))
+    for folder in folders:
+        if os.path.exists(os.path.join(folder, "initdb")):
+            return os.path.join(folder, name)
+    return tool(name)

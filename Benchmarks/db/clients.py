@@ -5,10 +5,10 @@ import os
 import re
 from typing import Callable, NamedTuple
 
-from cluster import PRODUCTS, pgbench_path
+from cluster import PRODUCTS
 from document import ROOT
 from processes import Failed, output, version
-from workshop import Skipped, tool
+from workshop import Skipped, postgres_program, tool
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CALLERS = 64
@@ -90,7 +90,7 @@ def pgbench(clients, pipeline):
     """`clients` connections in one thread; `pipeline` statements are sent at once on each."""
 
     def prepare(workshop):
-        program = pgbench_path()
+        program = postgres_program("pgbench")
 
         def pgbench_run(scenario, length, seconds, environment, deadline):
             path = workshop.path(f"{scenario.name}-{pipeline}.sql")

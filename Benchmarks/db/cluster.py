@@ -1,7 +1,6 @@
 """A PostgreSQL server of the benchmark's own: reached by a Unix socket alone, gone at the end."""
 
 import contextlib
-import glob
 import os
 import pwd
 import shutil
@@ -10,7 +9,7 @@ import tempfile
 import time
 
 from processes import Failed, Server, output
-from workshop import tool
+from workshop import postgres_program
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SCHEMA_PATH = os.path.join(HERE, "schema.sql")
@@ -48,11 +47,11 @@ class Cluster:
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
         as_user = ["setpriv", "--reuid", user, "--regid", user, "--init-groups"] if user else []
         output(
-            [*as_user, _program("initdb"), "-D", data, "-A", "trust", "-U", USER, "-E", "UTF8",
+            [*as_user, postgres_program("initdb"), "-D", data, "-A", "trust", "-U", USER, "-E", "UTF8",
              "--locale=C"], self._deadline.within(START_SECONDS_MAX), self.folder)
         options = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
         self._server = Server(
-            "PostgreSQL", [_program("postgres"), "-D", data, "-k", self.folder, *options], None, None,
+            "PostgreSQL", [postgres_program("postgres"), "-D", data, "-k", self.folder, *options], None, None,
             {}, os.path.join(self.folder, "log"), user, signal.SIGINT)
         self._wait_until_it_answers()
         self.psql("-d", "postgres", "-c", f"CREATE DATABASE {DATABASE}")
@@ -67,7 +66,7 @@ class Cluster:
             "DATABASE_URL": f"postgresql://{USER}@/{DATABASE}?host={self.folder}&sslmode=disable"}
 
     def psql(self, *arguments):
-        command = [_program("psql"), "-XqAt", "-v", "ON_ERROR_STOP=1", *arguments]
+        command = [postgres_program("psql"), "-XqAt", "-v", "ON_ERROR_STOP=1", *arguments]
         return output(
             command, self._deadline.within(LOAD_SECONDS_MAX), environment=self.environment).strip()
 
@@ -102,17 +101,3 @@ class Cluster:
                 return
             time.sleep(0.05)
         raise Failed(f"PostgreSQL does not answer after {START_SECONDS_MAX} s")
-
-
-def _program(name):
-    """One of PostgreSQL's programs, the newest server's first: all must be of one version."""
-    folders = glob.glob("/usr/lib/postgresql/*/bin")
-    folders.sort(key=lambda folder: -int(folder.split("/")[-2]))
-    for folder in folders:
-        if os.path.exists(os.path.join(folder, "initdb")):
-            return os.path.join(folder, name)
-    return tool(name)
-
-
-def pgbench_path():
-    return _program("pgbench")

@@ -48,7 +48,7 @@ struct OpenLoopTests {
         lateness: .zero, latency: .milliseconds(10 * ($0.index + 1)))
     }
     let report = LoadReport(
-      visits, plan: PurchasePlan(rate: 1.5, duration: .seconds(2)), buyers: 4, seed: 9,
+      visits, run: "run-1", rate: 1.5, duration: .seconds(2), buyers: 4, seed: 9,
       took: .seconds(2))
     #expect(report.outcomes == ["confirmed": 2, "no answer": 1])
     #expect(report.latency.max == 30)

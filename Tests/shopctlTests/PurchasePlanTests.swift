@@ -32,4 +32,15 @@ struct PurchasePlanTests {
     let plan = PurchasePlan(rate: 10, duration: .seconds(10))
     #expect(plan.purchases(of: [4], seed: 1).allSatisfy { $0.items.map(\.productID) == [4] })
   }
+
+  @Test("the purchase of a number is the same each time, and has some of what there is")
+  func single() {
+    let plan = PurchasePlan(rate: 10, duration: .seconds(10))
+    let products = Array(1...24)
+    let purchases = (0..<500).map { plan.purchase($0, of: products, seed: 5) }
+    #expect(purchases == (0..<500).map { plan.purchase($0, of: products, seed: 5) })
+    #expect(purchases.map(\.index) == Array(0..<500))
+    #expect(Set(purchases.map(\.items.count)) == [1, 2, 3])
+    #expect(Set(purchases.flatMap { $0.items.map(\.productID) }) == Set(products))
+  }
 }

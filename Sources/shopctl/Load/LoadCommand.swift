@@ -3,16 +3,19 @@ import Foundation
 
 struct Load: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Buys from the running shop at a steady rate, and says how it answered.",
+    abstract:
+      "Buys from the running shop, at a steady rate or back to back; says how it answered.",
     discussion: """
       Checkouts are due at times drawn from the seed, whether or not earlier ones were answered. \
       Latency counts from when a checkout was due: when all buyers still wait, the wait counts. \
+      With --back-to-back there is no rate: each buyer buys again as soon as there is an answer. \
       It buys what there is; with --stock it receives so many units of each product first, by the \
       example account of staff.
 
       Examples:
         ./shop load --rate 50 --seconds 30 --buyers 64 --stock 10000
         ./shop load --rate 5 --seconds 10 --json
+        ./shop load --back-to-back --buyers 16 --stock 100000
       """)
 
   static let rateMax = 5_000.0
@@ -26,6 +29,9 @@ struct Load: AsyncParsableCommand {
 
   @Option(help: ArgumentHelp("Checkouts on average each second.", valueName: "N"))
   var rate = 10.0
+
+  @Flag(help: "No rate: each buyer begins the next checkout when the last is answered.")
+  var backToBack = false
 
   @Option(help: ArgumentHelp("How long they come.", valueName: "S"))
   var seconds = 10
@@ -75,11 +81,22 @@ struct Load: AsyncParsableCommand {
     let products = try await shop.products()
     if stock > 0 { try await shop.receive(stock, of: products) }
     let plan = PurchasePlan(rate: rate, duration: .seconds(seconds), cartsPercent: carts)
-    let loop = OpenLoop(purchases: plan.purchases(of: products, seed: seed), buyers: buyers)
     let start = ContinuousClock.now
-    let visits = await loop.run(since: start) { await shop.checkOut($0) }
+    let visits =
+      backToBack
+      ? await ClosedLoop(buyers: buyers, duration: plan.duration).run { index in
+        let purchase = plan.purchase(index, of: products, seed: seed)
+        let began = ContinuousClock.now
+        let answer = await shop.checkOut(purchase)
+        return OpenLoop.Visit(
+          purchase: purchase, outcome: answer, lateness: .zero,
+          latency: ContinuousClock.now - began)
+      }
+      : await OpenLoop(purchases: plan.purchases(of: products, seed: seed), buyers: buyers)
+        .run(since: start) { await shop.checkOut($0) }
     let report = LoadReport(
-      visits, plan: plan, buyers: buyers, seed: seed, took: ContinuousClock.now - start)
+      visits, run: shop.run, rate: backToBack ? nil : rate, duration: plan.duration,
+      buyers: buyers, seed: seed, took: ContinuousClock.now - start)
     guard json else { return print(report.text) }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What open-loop load came to.
+/// What load came to.
 struct LoadReport: Encodable, Sendable {
   /// Milliseconds, by quantile.
   struct Latencies: Encodable, Sendable {
@@ -32,12 +32,17 @@ struct LoadReport: Encodable, Sendable {
     }
   }
 
-  let ratePerSecond: Double
+  /// What this run's idempotency keys begin with.
+  let run: String
+  /// nil when there was none: each buyer bought back to back.
+  let ratePerSecond: Double?
   let seconds: Double
   let buyers: Int
   let seed: UInt64
   let purchases: Int
-  /// Checkouts answered each second, from the first due to the last answer.
+  /// From the first due to the last answer.
+  let tookSeconds: Double
+  /// Checkouts answered each second of that time.
   let answeredPerSecond: Double
   /// How many answers of each kind.
   let outcomes: [String: Int]
@@ -53,15 +58,17 @@ struct LoadReport: Encodable, Sendable {
   static let troublesMax = 5
 
   init(
-    _ visits: [OpenLoop.Visit<CheckoutAnswer>], plan: PurchasePlan, buyers: Int, seed: UInt64,
-    took: Duration
+    _ visits: [OpenLoop.Visit<CheckoutAnswer>], run: String, rate: Double?, duration: Duration,
+    buyers: Int, seed: UInt64, took: Duration
   ) {
-    ratePerSecond = plan.rate
-    seconds = plan.duration / .seconds(1)
+    self.run = run
+    ratePerSecond = rate
+    seconds = duration / .seconds(1)
     self.buyers = buyers
     self.seed = seed
     purchases = visits.count
-    answeredPerSecond = Double(visits.count) / max(took / .seconds(1), 0.001)
+    tookSeconds = max(took / .seconds(1), 0.001)
+    answeredPerSecond = Double(visits.count) / tookSeconds
     outcomes = visits.reduce(into: [:]) { $0[$1.outcome.kind.rawValue, default: 0] += 1 }
     var all = LatencyHistogram()
     var confirmed = LatencyHistogram()
@@ -84,18 +91,27 @@ struct LoadReport: Encodable, Sendable {
     let counted = CheckoutAnswer.Kind.allCases.compactMap { kind in
       outcomes[kind.rawValue].map { "\($0) \(kind.rawValue)" }
     }
-    return
-      ([
-        "\(purchases) checkouts due at \(decimal(ratePerSecond))/s for \(decimal(seconds)) s,"
-          + " at most \(buyers) at once, seed \(seed)",
-        "  answered: \(decimal(answeredPerSecond))/s; "
-          + (counted.isEmpty ? "none" : counted.joined(separator: ", ")),
-        "  milliseconds from when each was due to its answer:",
-        "    all        \(latency.text)",
-        "    confirmed  \(confirmedLatency.text)",
-        "  of which waiting for a free buyer:",
-        "    all        \(lateness.text)",
-      ] + troubles.map { "  first troubles: \($0)" }).joined(separator: "\n")
+    let answered =
+      "  answered: \(decimal(answeredPerSecond))/s; "
+      + (counted.isEmpty ? "none" : counted.joined(separator: ", "))
+    let times = ["    all        \(latency.text)", "    confirmed  \(confirmedLatency.text)"]
+    let lines: [String]
+    if let ratePerSecond {
+      lines =
+        [
+          "\(purchases) checkouts due at \(decimal(ratePerSecond))/s for \(decimal(seconds)) s,"
+            + " at most \(buyers) at once, seed \(seed)",
+          answered, "  milliseconds from when each was due to its answer:",
+        ] + times + ["  of which waiting for a free buyer:", "    all        \(lateness.text)"]
+    } else {
+      lines =
+        [
+          "\(purchases) checkouts by \(buyers) buyers back to back for \(decimal(seconds)) s,"
+            + " seed \(seed)",
+          answered, "  milliseconds to the answer:",
+        ] + times
+    }
+    return (lines + troubles.map { "  first troubles: \($0)" }).joined(separator: "\n")
   }
 }
 

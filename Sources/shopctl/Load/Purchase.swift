@@ -60,25 +60,39 @@ struct PurchasePlan: Sendable {
     while true {
       due += .seconds(-log(1 - random.fraction()) / rate)
       guard due < duration else { return purchases }
-      let count = Int.random(in: 1...min(Self.itemsMax, products.count), using: &random)
-      let chosen = products.shuffled(using: &random).prefix(count)
-      var purchase = Purchase(
-        index: purchases.count, due: due,
-        items: chosen.map {
-          Purchase.Item(
-            productID: $0, quantity: Int.random(in: 1...Self.quantityMax, using: &random))
-        },
-        paymentToken: random.pick(cards),
-        isRegretted: Int.random(in: 0..<100, using: &random) < regretsPercent,
-        isFromCart: cartsPercent > 0
-          && Int.random(in: 0..<100, using: &random) < cartsPercent)
-      let (shipped, refunded) = (
-        Int.random(in: 0..<100, using: &random), Int.random(in: 0..<100, using: &random)
-      )
-      if !purchase.isRegretted, shipped < shippedPercent {
-        purchase.sequel = refunded < refundedPercent ? .refunded : .shipped
-      }
-      purchases.append(purchase)
+      purchases.append(draw(purchases.count, due: due, of: products, &random))
     }
+  }
+
+  /// The purchase of a number, for buyers who come when they like.
+  ///
+  /// - Parameter products: what there is to buy; not empty.
+  func purchase(_ index: Int, of products: [Int], seed: UInt64) -> Purchase {
+    var random = SeededRandom(seed: seed &+ UInt64(index))
+    return draw(index, due: .zero, of: products, &random)
+  }
+
+  private func draw(
+    _ index: Int, due: Duration, of products: [Int], _ random: inout SeededRandom
+  ) -> Purchase {
+    let count = Int.random(in: 1...min(Self.itemsMax, products.count), using: &random)
+    let chosen = products.shuffled(using: &random).prefix(count)
+    var purchase = Purchase(
+      index: index, due: due,
+      items: chosen.map {
+        Purchase.Item(
+          productID: $0, quantity: Int.random(in: 1...Self.quantityMax, using: &random))
+      },
+      paymentToken: random.pick(cards),
+      isRegretted: Int.random(in: 0..<100, using: &random) < regretsPercent,
+      isFromCart: cartsPercent > 0
+        && Int.random(in: 0..<100, using: &random) < cartsPercent)
+    let (shipped, refunded) = (
+      Int.random(in: 0..<100, using: &random), Int.random(in: 0..<100, using: &random)
+    )
+    if !purchase.isRegretted, shipped < shippedPercent {
+      purchase.sequel = refunded < refundedPercent ? .refunded : .shipped
+    }
+    return purchase
   }
 }
