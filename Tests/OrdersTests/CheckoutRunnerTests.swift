@@ -165,6 +165,19 @@ import Testing
     #expect(try await store.takeDue(countMax: 10, lease: .seconds(15)).count == 1)
   }
 
+  @Test("a saga that waits asks again by itself, though no event ever comes")
+  func asksByItself() async throws {
+    let bench = try await OrdersBench()
+    let order = try await bench.place("tok_requires_action")
+    bench.peers.settlePayments(as: "authorized")
+    try await bench.letPass(bench.runner.timings.waitingPace)
+    for lease in try await bench.runner.store.takeDue(countMax: 10, lease: .seconds(15)) {
+      try await bench.runner.run(lease)
+    }
+    #expect(try await bench.orders.order(order.id).state == .confirmed)
+    #expect(try await bench.violations() == [])
+  }
+
   // MARK: Deadlines and cancelling
 
   @Test("a checkout that is not done by its deadline is undone", arguments: PeerCall.forward)

@@ -138,6 +138,15 @@ struct OrdersBench: Sendable {
       "UPDATE sagas SET next_run_at = now() - interval '1 s' WHERE state = 'running'")
   }
 
+  /// For the database, so much time goes by: what would be due then, is now.
+  func letPass(_ time: Duration) async throws {
+    try await database.execute(
+      """
+      UPDATE sagas SET next_run_at = next_run_at - make_interval(secs => \(time / .seconds(1)))
+      WHERE state = 'running'
+      """)
+  }
+
   /// Ends all leases, as time does when their holders have died.
   func expireLeases() async throws {
     try await database.execute(

@@ -271,6 +271,18 @@ struct PaymentServiceTests {
         == [Charge(state: "authorized", captured: 1000, refunded: 400)])
   }
 
+  @Test("a refund under way counts: with another it never gives back more than was taken")
+  func refundUnderway() async throws {
+    let bench = try await PaymentBench.shared()
+    let payment = try await bench.captured(.refundPending)
+    let answer = try await bench.service().refund(payment.id, .new(), amount: 700)
+    #expect(answer.outcome == .underway)
+    await #expect(throws: PaymentError.refundExceedsCaptured(refundable: 300)) {
+      try await bench.service().refund(payment.id, .new(), amount: 400)
+    }
+    #expect(try await bench.service().existing(payment.id).operations.count == 3)
+  }
+
   @Test("an operation's id belongs to one payment")
   func operationBelongsToOne() async throws {
     let bench = try await PaymentBench.shared()

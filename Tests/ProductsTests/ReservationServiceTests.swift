@@ -169,6 +169,21 @@ struct ReservationServiceTests {
     #expect(try await bench.violations().isEmpty)
   }
 
+  @Test("an expired hold that is released stays so: what comes late takes nothing anew")
+  func releasedLate() async throws {
+    let bench = try await ProductsBench()
+    let variant = try await bench.stock(5)
+    let id = OrderID.new()
+    _ = try await bench.hold(id, [line(variant, 3)])
+    try await bench.expire(id)
+    #expect(try await bench.release(id).state == .released)
+    #expect(try await bench.commit(id).refusal == .closed(.released))
+    #expect(try await bench.hold(id, [line(variant, 3)]).refusal == .closed(.released))
+    #expect(try await bench.state(id) == .released)
+    #expect(try await bench.reserved(variant) == 0)
+    #expect(try await bench.violations().isEmpty)
+  }
+
   @Test("what is committed is given back once by its release")
   func released() async throws {
     let bench = try await ProductsBench()

@@ -66,6 +66,29 @@ struct SequencerTests {
     #expect(order == order.sorted())
   }
 
+  @Test("sequencers that waited for the counter number each event once, whoever comes first")
+  func waited() async throws {
+    let bench = try await KitBench()
+    for index in 1...3 { try await bench.append("thing.made", subject: "\(index)") }
+    let waiting = try await bench.database.transaction { transaction in
+      try await transaction.execute("SELECT position FROM feed_head FOR UPDATE")
+      let waiting = (0..<2).map { _ in Task { try await bench.sequencer.number() } }
+      // Both have begun to look while nothing was numbered; only then the counter is free.
+      while try await bench.database.value(
+        """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'
+        """, as: Int.self) != 2
+      {}
+      return waiting
+    }
+    var numbered = 0
+    for sequencer in waiting { numbered += try await sequencer.value }
+    #expect(numbered == 3)
+    #expect(try await positions(bench) == [1, 2, 3])
+    #expect(try await bench.database.value("SELECT position FROM feed_head") == 3)
+  }
+
   @Test("writers and sequencers at once lose no event and number none twice")
   func underWrites() async throws {
     let bench = try await KitBench()
