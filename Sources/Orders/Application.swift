@@ -84,6 +84,7 @@ package struct OrderApplication: ShopService {
     let catalogue = CatalogueConsumers(prices: carts.prices)
     let accounts = AccountFeedRepository()
     let database = context.database
+    let oldCarts = CartPurgeRepository(database: database)
     return [
       Worker("checkout") { try await checkout.run() },
       context.consumer(
@@ -98,6 +99,7 @@ package struct OrderApplication: ShopService {
         event, transaction in try await accounts.apply(event, in: transaction)
       },
       Worker("deleted-accounts") { try await accounts.run(on: database) },
+      context.singleton("cart-purge") { try await oldCarts.run() },
     ]
   }
 

@@ -250,4 +250,11 @@ let orderMigrations: [Migration] = [
     GRANT SELECT, INSERT ON deleted_users TO order_app;
     """),
   fulfilmentMigration,
+  Migration(
+    "0006-cart-purge",
+    """
+    CREATE INDEX carts_untouched ON carts (updated_at) WHERE status IN ('open', 'abandoned');
+    CREATE INDEX carts_merged ON carts (merged_into) WHERE merged_into IS NOT NULL;
+    GRANT DELETE ON carts TO order_app;
+    """),
 ]
