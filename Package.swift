@@ -178,8 +178,8 @@ let package = Package(
     tests(
       "ContractTests",
       [
-        "Orders", "Products", "Payments", "Users", "ServiceKit", "SharedKernel", "Postgres",
-        "EventLoops", "HTTPMessages", "CoreHTTP", "TestSupport",
+        "Orders", "Products", "Payments", "Users", "Notifications", "ServiceKit", "SharedKernel",
+        "Postgres", "EventLoops", "HTTPMessages", "CoreHTTP", "TestSupport",
         .product(name: "Logging", package: "swift-log"),
       ]),
     tests(

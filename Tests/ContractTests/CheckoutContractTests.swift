@@ -1,6 +1,3 @@
-import CoreHTTP
-import HTTPMessages
-import Postgres
 import ServiceKit
 import SharedKernel
 import Testing
@@ -12,7 +9,7 @@ import Testing
 @Suite struct CheckoutContractTests {
   @Test("an order holds and commits stock, and its money is captured")
   func confirms() async throws {
-    let shop = try await Shop()
+    let shop = try await ContractShop()
     let before = try await ProductPeer.stock(of: 1, in: shop.product)
     let order = try await shop.place("tok_ok", quantity: 2)
     #expect(order.state == .confirmed)
@@ -25,7 +22,7 @@ import Testing
 
   @Test("more than there is is refused with what there is, and refused again")
   func noStock() async throws {
-    let shop = try await Shop()
+    let shop = try await ContractShop()
     let stock = try await ProductPeer.stock(of: 1, in: shop.product)
     let order = try await shop.place("tok_ok", quantity: stock.onHand + 1)
     #expect(order.state == .cancelled)
@@ -48,7 +45,7 @@ import Testing
     "a declined payment is told with its code, and the stock is released",
     arguments: ["tok_insufficient_funds", "tok_stolen_card"])
   func declined(token: String) async throws {
-    let shop = try await Shop()
+    let shop = try await ContractShop()
     let order = try await shop.place(token)
     #expect(order.state == .cancelled)
     #expect(order.cancellation?.reason == .paymentDeclined)
@@ -59,7 +56,7 @@ import Testing
 
   @Test("a capture that fails gives the hold and the authorisation back")
   func captureFails() async throws {
-    let shop = try await Shop()
+    let shop = try await ContractShop()
     let order = try await shop.place("tok_capture_fails")
     #expect(order.state == .cancelled)
     #expect(order.cancellation?.reason == .captureRefused)
@@ -69,7 +66,7 @@ import Testing
 
   @Test("a payment that needs the customer tells what to do")
   func requiresAction() async throws {
-    let shop = try await Shop()
+    let shop = try await ContractShop()
     let order = try await shop.place("tok_requires_action")
     #expect(order.state == .awaitingPayment)
     #expect(order.nextAction?.url.isEmpty == false)
@@ -86,7 +83,7 @@ import Testing
       "tok_error_twice_then_ok", "tok_timeout_then_ok", "tok_slow_ok",
     ])
   func providerFails(token: String) async throws {
-    let shop = try await Shop()
+    let shop = try await ContractShop()
     let order = try await shop.place(token)
     #expect(order.cancellation == nil)
     #expect([.pending, .awaitingPayment, .confirmed].contains(order.state))
@@ -94,7 +91,7 @@ import Testing
 
   @Test("a confirmed order that is cancelled has its money refunded and its stock released")
   func cancels() async throws {
-    let shop = try await Shop()
+    let shop = try await ContractShop()
     let order = try await shop.place("tok_ok")
     let cancelled = try await shop.orders.cancel(
       order.id, CancelRequest(reason: "changed my mind", actor: "anon"), wait: .seconds(5))
@@ -106,7 +103,7 @@ import Testing
 
   @Test("compensations of what was never begun leave the door closed")
   func tombstones() async throws {
-    let shop = try await Shop()
+    let shop = try await ContractShop()
     let order = CheckoutOrder(
       id: .new(), userID: nil, total: try Money(minorUnits: 100, currency: .usd),
       captureMode: .automatic, paymentID: .new())
@@ -126,7 +123,7 @@ import Testing
 
   @Test("an address that a user keeps is known to the user alone")
   func addressBook() async throws {
-    let shop = try await Shop()
+    let shop = try await ContractShop()
     let user = try await UserPeer.user(in: shop.users)
     let kept = try await UserPeer.address(of: user, in: shop.users)
     let id = try #require(ID<SavedAddress>(kept.id))
@@ -139,7 +136,7 @@ import Testing
 
   @Test("products are known by their ids and by their variants', unknown ones are left out")
   func catalogue() async throws {
-    let shop = try await Shop()
+    let shop = try await ContractShop()
     let found = try await shop.client.variants(
       [.product(1), .variant(2), .product(999_999)], in: .usd, limit: nil)
     #expect(Set(found.map(\.productID)) == [1, 2])
@@ -147,69 +144,5 @@ import Testing
     #expect(found.allSatisfy { $0.isActive && $0.isOnlyOne })
     let yen = try await shop.client.variants([.product(1)], in: .jpy, limit: nil)
     #expect(yen.allSatisfy { $0.price == nil })
-  }
-}
-
-/// The order service's parts over the other services' routers.
-private struct Shop {
-  let orders: OrderService
-  let client: ProductClient
-  let payments: any Upstream
-  let addresses: UserClient
-  let users: Database
-  let product: Database
-  private let payment: Database
-  private let database: Database
-
-  init() async throws {
-    let shop = try await ShopDatabase()
-    let (productRouter, product) = try await ProductPeer.router(in: shop)
-    let (paymentRouter, payment) = try await PaymentPeer.router(in: shop)
-    let (userRouter, users) = try await UserPeer.router(in: shop)
-    let url = try await shop.addSchema("orders", role: "order_app")
-    try await Migrator.run(
-      commonMigrations(appRole: "order_app") + orderMigrations, schema: "orders", on: shop.url)
-    database = try ShopDatabase.open(url)
-    self.product = product
-    self.payment = payment
-    let name = OrderApplication.identity.name
-    client = ProductClient(
-      upstream: RouterUpstream(name: "product-service", router: productRouter, caller: name))
-    payments = RouterUpstream(name: "payment-service", router: paymentRouter, caller: name)
-    self.users = users
-    addresses = UserClient(
-      upstream: RouterUpstream(name: "user-service", router: userRouter, caller: name))
-    let outbox = Outbox(signal: FeedSignal())
-    orders = OrderService(
-      store: OrderRepository(database: database, outbox: outbox), catalogue: client,
-      terms: SalesTermsRepository(database: database), addresses: addresses,
-      carts: CartRepository(runner: database),
-      checkout: CheckoutRunner(
-        store: SagaRepository(database: database, outbox: outbox), stock: client,
-        payments: PaymentClient(upstream: payments), timings: CheckoutTimings()),
-      captureMode: .automatic)
-  }
-
-  func place(_ token: String, quantity: Int = 1) async throws -> Order {
-    let address = PostalAddress(
-      name: "Ada", line1: "1 Main St", line2: nil, city: "Bern", region: nil,
-      postalCode: "3000", country: "CH", phone: nil)
-    let request = try OrderRequest(
-      PlaceOrder(
-        items: [.init(productId: 1, variantId: nil, quantity: quantity)],
-        shippingAddress: address, billingAddress: nil, email: "ada@example.com",
-        paymentToken: token, expectedTotal: nil, note: nil), isGuest: true)
-    return try await orders.place(
-      request, by: nil,
-      OrderKey(principal: "anon", key: UUID128.v7().description, fingerprint: [1]),
-      wait: .seconds(30)  // returns as soon as it is settled
-    ).order
-  }
-
-  /// The invariants of all three schemas hold.
-  func isConsistent() async throws {
-    #expect(try await violations(of: orderInvariants, in: database) == [])
-    #expect(try await ProductPeer.violations(in: product) == [])
-    #expect(try await PaymentPeer.violations(in: payment) == [])
   }
 }

@@ -3,6 +3,7 @@ import HTTPMessages
 import Logging
 import Postgres
 import ServiceKit
+import SharedKernel
 
 @testable import Payments
 
@@ -25,7 +26,7 @@ enum PaymentPeer {
       provider: .init(
         SimulatorGateway(
           store: SimulatorRepository(database: try ShopDatabase.open(simulatorURL)),
-          sleep: { _ in }),
+          delays: SimulatorDelays(refund: .milliseconds(1)), sleep: { _ in }),
         SimulatorNoticeClient(
           http: NoWebhook(), authority: "localhost:8084",
           secret: [UInt8](repeating: 3, count: 32))),
@@ -37,6 +38,11 @@ enum PaymentPeer {
   /// Nothing is sent there: the payments ask by themselves.
   private struct NoWebhook: HTTPHandler {
     func handle(_ request: HTTPRequest) async throws -> HTTPResponse { HTTPResponse(.notFound) }
+  }
+
+  /// What a payment has captured, in minor units.
+  static func captured(by payment: UUID128, in database: Database) async throws -> Int64? {
+    try await database.value("SELECT captured FROM payments WHERE id = \(payment)")
   }
 
   static func violations(in database: Database) async throws -> [String] {
