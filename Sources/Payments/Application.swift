@@ -121,12 +121,11 @@ package struct PaymentApplication: ShopService {
   }
 
   package func addRoutes(to routes: inout Routes) {
-    let ledger = ledger
     let secrets = secrets
     PaymentRoutes(
-      payments: payments, ledger: { try await ledger.trialBalance($0) }, access: access,
-      fingerprint: { secrets.fingerprint($0) }
+      payments: payments, access: access, fingerprint: { secrets.fingerprint($0) }
     ).add(to: &routes)
+    LedgerRoutes(ledger: ledger).add(to: &routes)
     InternalPaymentRoutes(
       payments: payments, access: access, fingerprint: { secrets.fingerprint($0) }
     ).add(to: &routes)

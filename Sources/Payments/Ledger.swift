@@ -41,6 +41,13 @@ struct Journal: Hashable, Sendable {
       }
   }
 
+  /// As it was stored.
+  init(_ kind: PaymentOperation.Kind, operation: OperationID, lines: [Line]) {
+    operationID = operation
+    self.kind = kind
+    self.lines = lines
+  }
+
   private static func move(
     _ amount: Int64, from source: LedgerAccount, to target: LedgerAccount
   ) -> [Line] {
@@ -79,7 +86,7 @@ struct LedgerBalances: Hashable, Sendable {
   }
 }
 
-/// Which entries a trial balance adds up; nil leaves a column free.
+/// Which entries are looked at; nil leaves a column free.
 struct LedgerFilter: Hashable, Sendable {
   var paymentID: PaymentID?
   var from: Timestamp?
@@ -95,4 +102,29 @@ struct AccountBalance: Hashable, Sendable {
   let credit: Int64
 
   var balance: Int64 { debit - credit }
+}
+
+/// An account with what is on it.
+struct AccountStatement: Hashable, Sendable {
+  let id: Int64
+  let balance: AccountBalance
+}
+
+/// A booking as it is stored.
+struct PostedJournal: Hashable, Sendable {
+  let id: UUID128
+  let paymentID: PaymentID
+  let currency: Currency
+  let postedAt: Timestamp
+  let journal: Journal
+}
+
+/// The ledger, to be read.
+protocol LedgerBooks: Sendable {
+  /// What is on each account, of the entries that `filter` leaves; accounts without such are left out.
+  func trialBalance(_ filter: LedgerFilter) async throws -> [AccountBalance]
+  /// All accounts, in the order they were opened, with what the entries that `filter` leaves add up to.
+  func accounts(_ filter: LedgerFilter, page: PageRequest) async throws -> Page<AccountStatement>
+  /// The journals, the newest first.
+  func journals(_ filter: LedgerFilter, page: PageRequest) async throws -> Page<PostedJournal>
 }

@@ -3,7 +3,7 @@ import ServiceKit
 import SharedKernel
 
 /// The double-entry ledger: accounts, journals and their entries, which are only ever added.
-struct LedgerRepository {
+struct LedgerRepository: LedgerBooks {
   let runner: any SQLRunner
 
   /// Makes the accounts of a currency, unless they are there.
@@ -71,11 +71,7 @@ struct LedgerRepository {
 
   /// What is on each account, of the entries that `filter` leaves.
   func trialBalance(_ filter: LedgerFilter) async throws -> [AccountBalance] {
-    var conditions: [SQL] = ["true"]
-    if let payment = filter.paymentID { conditions.append("j.payment_id = \(payment)") }
-    if let from = filter.from { conditions.append("j.at >= \(from)") }
-    if let to = filter.to { conditions.append("j.at < \(to)") }
-    if let currency = filter.currency { conditions.append("a.currency = \(currency)") }
+    let conditions = filter.onJournals + filter.onCurrency(of: "a")
     return try await runner.query(
       """
       SELECT a.code, a.currency,
@@ -83,13 +79,114 @@ struct LedgerRepository {
         coalesce(-sum(e.amount) FILTER (WHERE e.amount < 0), 0)::int8
       FROM ledger_entries e JOIN ledger_journals j ON j.id = e.journal_id
         JOIN ledger_accounts a ON a.id = e.account_id
-      WHERE \(SQL.joined(conditions, separator: " AND "))
+      WHERE \(SQL.joined(["true"] + conditions, separator: " AND "))
       GROUP BY a.code, a.currency ORDER BY a.currency, a.code
+      """, AccountBalance.init(row:))
+  }
+
+  func accounts(
+    _ filter: LedgerFilter, page: PageRequest
+  ) async throws -> Page<AccountStatement> {
+    try await runner.page(
+      page, named: "ledger.accounts", by: Self.byAccount,
+      select: """
+        a.id::int8, a.code, a.currency, coalesce(e.debit, 0)::int8, coalesce(e.credit, 0)::int8
+        """,
+      from: """
+        ledger_accounts a LEFT JOIN LATERAL (
+          SELECT sum(e.amount) FILTER (WHERE e.amount > 0) AS debit,
+            -sum(e.amount) FILTER (WHERE e.amount < 0) AS credit
+          FROM ledger_entries e JOIN ledger_journals j ON j.id = e.journal_id
+          WHERE \(SQL.joined(["e.account_id = a.id"] + filter.onJournals, separator: " AND "))
+        ) AS e ON true
+        """,
+      where: filter.onCurrency(of: "a")
+    ) { row in
+      AccountStatement(id: try row.next(), balance: try AccountBalance(row: &row))
+    }
+  }
+
+  private static let byAccount = Keyset<AccountStatement>(.ascending, .init("a.id", \.id))
+
+  func journals(
+    _ filter: LedgerFilter, page: PageRequest
+  ) async throws -> Page<PostedJournal> {
+    let found = try await runner.page(
+      page, named: "ledger.journals", by: Self.newestFirst,
+      select: "j.id, j.payment_id, p.currency, j.at, j.operation_id, j.kind",
+      from: "ledger_journals j JOIN payments p ON p.id = j.payment_id",
+      where: filter.onJournals + filter.onCurrency(of: "p"), JournalHead.init(row:))
+    let lines = try await lines(of: found.elements.map(\.id))
+    return found.map { $0.journal(with: lines[$0.id] ?? []) }
+  }
+
+  private static let newestFirst = Keyset<JournalHead>(
+    .descending, .init("j.at", \.postedAt), .init("j.id", \.id))
+
+  private func lines(of journals: [UUID128]) async throws -> [UUID128: [Journal.Line]] {
+    guard !journals.isEmpty else { return [:] }
+    let rows = try await runner.query(
+      """
+      SELECT e.journal_id, a.code, e.amount
+      FROM ledger_entries e JOIN ledger_accounts a ON a.id = e.account_id
+      WHERE e.journal_id = ANY(\(journals)) ORDER BY e.journal_id, e.line
       """
     ) { row in
-      AccountBalance(
-        account: try row.next(), currency: try row.next(), debit: try row.next(),
-        credit: try row.next())
+      (
+        try row.next(as: UUID128.self),
+        Journal.Line(account: try row.next(), amount: try row.next())
+      )
     }
+    return Dictionary(grouping: rows, by: \.0).mapValues { $0.map(\.1) }
+  }
+}
+
+extension LedgerFilter {
+  /// Conditions on the journal `j`.
+  fileprivate var onJournals: [SQL] {
+    var conditions: [SQL] = []
+    if let paymentID { conditions.append("j.payment_id = \(paymentID)") }
+    if let from { conditions.append("j.at >= \(from)") }
+    if let to { conditions.append("j.at < \(to)") }
+    return conditions
+  }
+
+  fileprivate func onCurrency(of table: StaticString) -> [SQL] {
+    guard let currency else { return [] }
+    return ["\(raw: table).currency = \(currency)"]
+  }
+}
+
+extension AccountBalance {
+  fileprivate init(row: inout Row) throws {
+    account = try row.next()
+    currency = try row.next()
+    debit = try row.next()
+    credit = try row.next()
+  }
+}
+
+/// A row of `ledger_journals`, before its entries are there.
+private struct JournalHead {
+  let id: UUID128
+  let paymentID: PaymentID
+  let currency: Currency
+  let postedAt: Timestamp
+  let operationID: OperationID
+  let kind: PaymentOperation.Kind
+
+  init(row: inout Row) throws {
+    id = try row.next()
+    paymentID = try row.next()
+    currency = try row.next()
+    postedAt = try row.next()
+    operationID = try row.next()
+    kind = try row.next()
+  }
+
+  func journal(with lines: [Journal.Line]) -> PostedJournal {
+    PostedJournal(
+      id: id, paymentID: paymentID, currency: currency, postedAt: postedAt,
+      journal: Journal(kind, operation: operationID, lines: lines))
   }
 }

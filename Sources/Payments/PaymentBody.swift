@@ -84,28 +84,3 @@ struct OperationBody: Encodable, Sendable {
     createdAt = operation.createdAt
   }
 }
-
-struct TrialBalanceBody: Encodable, Sendable {
-  struct Account: Encodable, Sendable {
-    let account: LedgerAccount
-    let currency: Currency
-    let debit: Int64
-    let credit: Int64
-    let balance: Int64
-  }
-
-  /// Whether the accounts of each currency add up to zero.
-  let balanced: Bool
-  let accounts: [Account]
-
-  init(_ balances: [AccountBalance]) {
-    accounts = balances.map {
-      Account(
-        account: $0.account, currency: $0.currency, debit: $0.debit, credit: $0.credit,
-        balance: $0.balance)
-    }
-    balanced = Dictionary(grouping: balances, by: \.currency).values.allSatisfy {
-      $0.reduce(0) { $0 + $1.balance } == 0
-    }
-  }
-}

@@ -5,7 +5,6 @@ import SharedKernel
 /// The endpoints for customers, guests and staff.
 struct PaymentRoutes {
   let payments: PaymentService
-  let ledger: @Sendable (LedgerFilter) async throws -> [AccountBalance]
   let access: PaymentAccess
   /// Keyed hash, for the ids of operations that keys of staff name.
   let fingerprint: @Sendable ([UInt8]) -> [UInt8]
@@ -22,7 +21,6 @@ struct PaymentRoutes {
       try await perform(.refund, $0)
     }
     routes.post("/payments/{id}/cancel", access: .staff) { try await cancel($0) }
-    routes.get("/ledger/trial-balance", access: .staff) { try await trialBalance($0) }
     routes.get("/test-tokens", access: .anyone) { _ in
       // Only the simulator has them.
       guard payments.challenges != nil else { throw NotFound("test token") }
@@ -130,21 +128,6 @@ struct PaymentRoutes {
       throw NotFound("payment")
     }
     return payment
-  }
-
-  private func trialBalance(_ call: Call) async throws -> HTTPResponse {
-    let query = try call.query(["paymentId", "from", "to", "currency"])
-    var filter = LedgerFilter()
-    filter.paymentID = try query.value("paymentId")
-    filter.from = try query.value("from")
-    filter.to = try query.value("to")
-    if let code = query.text("currency") {
-      guard let currency = Currency(code) else {
-        throw ValidationFailure("currency", "invalid", "is not a currency known here")
-      }
-      filter.currency = currency
-    }
-    return try .json(TrialBalanceBody(try await ledger(filter)))
   }
 
   private func testTokens() throws -> HTTPResponse {

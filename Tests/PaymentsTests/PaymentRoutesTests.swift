@@ -129,31 +129,6 @@ struct PaymentRoutesTests {
     #expect(unclear.problemKind == .validationFailed)
   }
 
-  @Test("the trial balance is for staff, and balances")
-  func trialBalance() async throws {
-    struct Balance: Decodable {
-      struct Account: Decodable {
-        let account: String
-        let balance: Int64
-      }
-      let balanced: Bool
-      let accounts: [Account]
-    }
-    let routes = try await RoutesBench()
-    let id = PaymentID.new()
-    _ = try await routes.authorize(id: id)
-    let target = "/ledger/trial-balance?paymentId=\(id)"
-    let answer = try await routes.send(.get, target, as: RoutesBench.staff)
-    let balance = try answer.decoded(as: Balance.self)
-    #expect(balance.balanced)
-    #expect(balance.accounts.first { $0.account == "auth_hold" }?.balance == 1000)
-    #expect(
-      try await routes.send(.get, target, as: UserID.new().description).status.code == 403)
-    let refused = try await routes.send(
-      .get, "/ledger/trial-balance?currency=XXX", as: RoutesBench.staff)
-    #expect(refused.problemKind == .validationFailed)
-  }
-
   @Test("the test tokens are told to anybody")
   func testTokens() async throws {
     struct Token: Decodable {
