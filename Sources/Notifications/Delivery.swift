@@ -45,7 +45,7 @@ enum RetrySchedule {
 /// Sends the notices that are due.
 struct Delivery: Sendable {
   /// Sent at once.
-  static let sendingMax = DueWork<Notification>.underWayMax
+  static let sendingMax = 16
   /// Longer than any sender takes; after it another instance may try.
   static let lease: Duration = .seconds(60)
   private static let reasonMax = 500
@@ -59,9 +59,10 @@ struct Delivery: Sendable {
   /// - Returns: how many were tried.
   func deliverDue() async throws -> Int { try await work.workOff() }
 
-  private var work: DueWork<Notification> {
+  private var work: DueWork<Notification, Never> {
     DueWork(
-      take: { [queue] in try await queue.takeDue(limit: $0, lease: Self.lease) },
+      underWayMax: Self.sendingMax, lane: { _ in nil },
+      take: { [queue] limit, _ in try await queue.takeDue(limit: limit, lease: Self.lease) },
       handle: { try await queue.settle($0, try await outcome(of: $0)) })
   }
 

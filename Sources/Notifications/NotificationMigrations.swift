@@ -94,4 +94,12 @@ let notificationMigrations: [Migration] = [
     GRANT SELECT, INSERT, UPDATE ON templates TO notification_app;
     GRANT SELECT, INSERT, DELETE ON preferences TO notification_app;
     """),
+  Migration(
+    "0004-turns-of-endpoints",
+    """
+    -- What waits is looked for endpoint by endpoint.
+    DROP INDEX webhook_deliveries_due;
+    CREATE INDEX webhook_deliveries_due ON webhook_deliveries (endpoint_id, next_run_at)
+      WHERE state = 'queued';
+    """),
 ]

@@ -41,6 +41,16 @@ struct DueWebhook: Sendable {
   let attempts: Int
 }
 
+/// Which deliveries are wanted.
+struct DueWebhooks: Sendable {
+  let limit: Int
+  /// Of endpoints whose last delivery failed, or of the others.
+  let areFailing: Bool
+  /// With those that are under way already.
+  let perEndpointMax: Int
+  let underWay: [ID<WebhookEndpoint>: Int]
+}
+
 /// What came of one try to post a delivery.
 struct WebhookAnswer: Hashable, Sendable {
   /// nil without an answer.
@@ -59,8 +69,9 @@ struct WebhookAnswer: Hashable, Sendable {
 
 /// Where deliveries wait.
 protocol WebhookQueue: Sendable {
-  /// Leases deliveries that are due and counts the try.
-  func takeDue(limit: Int, lease: Duration) async throws -> [DueWebhook]
+  /// Leases deliveries that are due and counts the try: of each endpoint those that have waited
+  /// longest, and whose turn it is by lot, so that a long backlog is no claim.
+  func takeDue(_ wanted: DueWebhooks, lease: Duration) async throws -> [DueWebhook]
   /// Records what came of a try, unless a later one has been begun; disables an endpoint that has
   /// failed for too long.
   func settle(_ delivery: DueWebhook, _ answer: WebhookAnswer) async throws
@@ -73,8 +84,13 @@ protocol WebhookPoster: Sendable {
   func post(_ delivery: DueWebhook) async throws -> WebhookAnswer
 }
 
-/// Posts the deliveries that are due.
+/// Posts the deliveries that are due. Endpoints that fail have a few places of their own: however many
+/// they are, and however much waits for them, the others wait no longer for that.
 struct WebhookDispatch: Sendable {
+  /// Under way at once in one process, and of these at most so many to one endpoint.
+  static let places = (all: 16, perEndpoint: 4)
+  /// The same for endpoints whose last delivery failed.
+  static let placesOfFailing = (all: 8, perEndpoint: 1)
   /// Longer than a post takes.
   static let lease: Duration = .seconds(60)
 
@@ -82,14 +98,31 @@ struct WebhookDispatch: Sendable {
   let poster: any WebhookPoster
 
   /// Until cancelled.
-  func run() async throws { try await work.run() }
+  func run() async throws {
+    try await withThrowingDiscardingTaskGroup { group in
+      for areFailing in [false, true] {
+        group.addTask { try await work(areFailing: areFailing).run() }
+      }
+    }
+  }
 
   /// - Returns: how many were tried.
-  func deliverDue() async throws -> Int { try await work.workOff() }
+  func deliverDue() async throws -> Int {
+    async let failing = work(areFailing: true).workOff()
+    let working = try await work(areFailing: false).workOff()
+    return try await working + failing
+  }
 
-  private var work: DueWork<DueWebhook> {
-    DueWork(
-      take: { [queue] in try await queue.takeDue(limit: $0, lease: Self.lease) },
+  private func work(areFailing: Bool) -> DueWork<DueWebhook, ID<WebhookEndpoint>> {
+    let places = areFailing ? Self.placesOfFailing : Self.places
+    return DueWork(
+      underWayMax: places.all, laneMax: places.perEndpoint, lane: { $0.endpointID },
+      take: { [queue] limit, underWay in
+        let wanted = DueWebhooks(
+          limit: limit, areFailing: areFailing, perEndpointMax: places.perEndpoint,
+          underWay: underWay)
+        return try await queue.takeDue(wanted, lease: Self.lease)
+      },
       handle: { try await queue.settle($0, try await answer(to: $0)) })
   }
 

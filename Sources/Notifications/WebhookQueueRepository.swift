@@ -7,12 +7,26 @@ struct WebhookQueueRepository: WebhookQueue {
   let database: Database
   let outbox: Outbox
 
-  func takeDue(limit: Int, lease: Duration) async throws -> [DueWebhook] {
-    try await database.query(
+  func takeDue(_ wanted: DueWebhooks, lease: Duration) async throws -> [DueWebhook] {
+    let underWay = Array(wanted.underWay)
+    return try await database.query(
       """
-      WITH due AS MATERIALIZED (
-        SELECT id FROM webhook_deliveries WHERE state = 'queued' AND next_run_at <= now()
-        ORDER BY next_run_at LIMIT \(limit) FOR UPDATE SKIP LOCKED
+      WITH turns AS MATERIALIZED (
+        SELECT e.id, \(Int64(wanted.perEndpointMax)) - coalesce(busy.count, 0) AS room
+        FROM webhook_endpoints e
+          LEFT JOIN unnest(\(underWay.map(\.key)), \(underWay.map { Int64($0.value) }))
+            AS busy (id, count) ON busy.id = e.id
+        WHERE (e.failing_since IS NOT NULL) = \(wanted.areFailing)
+          AND coalesce(busy.count, 0) < \(Int64(wanted.perEndpointMax))
+          AND EXISTS (SELECT FROM webhook_deliveries d
+            WHERE d.endpoint_id = e.id AND d.state = 'queued' AND d.next_run_at <= now())
+        ORDER BY random() LIMIT \(wanted.limit)
+      ), due AS MATERIALIZED (
+        SELECT first.id FROM turns CROSS JOIN LATERAL (
+          SELECT id FROM webhook_deliveries
+          WHERE endpoint_id = turns.id AND state = 'queued' AND next_run_at <= now()
+          ORDER BY next_run_at LIMIT turns.room FOR UPDATE SKIP LOCKED
+        ) AS first LIMIT \(wanted.limit)
       )
       UPDATE webhook_deliveries d SET attempts = d.attempts + 1,
         next_run_at = now() + make_interval(secs => \(Double(lease.components.seconds)))

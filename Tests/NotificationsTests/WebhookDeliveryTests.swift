@@ -196,6 +196,84 @@ struct WebhookDeliveryTests {
     #expect(try await row(bench).state == "failed")
   }
 
+  /// Takes requests and never answers: as an endpoint that hangs.
+  private final class HangingMerchant: Sendable {
+    private struct Counts {
+      var now = 0
+      var most = 0
+    }
+    private let counts = Mutex(Counts())
+
+    /// Requests that wait now, and the most that waited at once.
+    var waiting: Int { counts.withLock(\.now) }
+    var mostWaiting: Int { counts.withLock(\.most) }
+
+    func serve(_ connection: ScriptedConnection) {
+      guard connection.readRequest() != nil else { return }
+      counts.withLock {
+        $0.now += 1
+        $0.most = max($0.most, $0.now)
+      }
+      connection.waitForClose()
+      counts.withLock { $0.now -= 1 }
+    }
+  }
+
+  @Test("an endpoint that hangs with a backlog holds up no other, and has four places at most")
+  func hanging() async throws {
+    let bench = try await NotificationsBench()
+    let dead = HangingMerchant()
+    let hanging = try ScriptedServer { dead.serve($0) }
+    defer { hanging.close() }
+    let merchant = Merchant("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+    let working = try ScriptedServer { merchant.serve($0) }
+    defer { working.close() }
+    let first = try await bench.makeEndpoint(
+      types: ["stock.low"], url: "http://\(hanging.authority)/")
+    let second = try await bench.makeEndpoint(
+      types: ["stock.low"], url: "http://\(working.authority)/")
+    for _ in 0..<30 { try await queue(bench, first) }
+    for _ in 0..<20 { try await queue(bench, second) }
+    let delivering = Task { try await bench.webhooks.deliverDue() }
+    while merchant.received.count < 20 || dead.waiting < 4 {
+      try await Task.sleep(for: .milliseconds(5))
+    }
+    #expect(dead.mostWaiting == WebhookDispatch.places.perEndpoint)
+    #expect(merchant.received.count == 20)
+    delivering.cancel()
+    _ = await delivering.result
+  }
+
+  @Test("many that are known to fail have a few places of their own, one for each")
+  func failingTogether() async throws {
+    let bench = try await NotificationsBench()
+    let dead = HangingMerchant()
+    let hanging = try ScriptedServer { dead.serve($0) }
+    defer { hanging.close() }
+    for _ in 0..<WebhookDispatch.placesOfFailing.all + 4 {
+      let endpoint = try await bench.makeEndpoint(
+        types: ["stock.low"], url: "http://\(hanging.authority)/")
+      for _ in 0..<3 { try await queue(bench, endpoint) }
+    }
+    try await bench.database.execute("UPDATE webhook_endpoints SET failing_since = now()")
+    let merchant = Merchant("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+    let working = try ScriptedServer { merchant.serve($0) }
+    defer { working.close() }
+    let endpoint = try await bench.makeEndpoint(
+      types: ["stock.low"], url: "http://\(working.authority)/")
+    for _ in 0..<20 { try await queue(bench, endpoint) }
+    let delivering = Task { try await bench.webhooks.deliverDue() }
+    while merchant.received.count < 20 || dead.waiting < WebhookDispatch.placesOfFailing.all {
+      try await Task.sleep(for: .milliseconds(5))
+    }
+    #expect(dead.mostWaiting == WebhookDispatch.placesOfFailing.all)
+    let perEndpoint: [Int] = try await bench.database.values(
+      "SELECT sum(attempts)::int8 FROM webhook_deliveries GROUP BY endpoint_id")
+    #expect(perEndpoint.filter { $0 != 20 }.allSatisfy { $0 <= 1 })
+    delivering.cancel()
+    _ = await delivering.result
+  }
+
   @Test("nobody there is no answer, and is tried again")
   func nobody() async throws {
     let bench = try await NotificationsBench()
