@@ -56,8 +56,8 @@ package struct UserApplication: ShopService {
     let cryptography = Cryptography(keys: keys, secrets: context.secrets)
     SessionRoutes(
       service: SessionService(
-        users: users, store: SessionRepository(database: database), limits: limits,
-        cryptography: cryptography),
+        users: users, store: SessionRepository(database: database, outbox: outbox),
+        limits: limits, cryptography: cryptography),
       keySet: { try await keys.keySet() }
     ).add(to: &routes)
     let secrets = context.secrets

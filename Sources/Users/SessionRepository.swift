@@ -5,6 +5,7 @@ import SharedKernel
 /// Sessions in PostgreSQL.
 struct SessionRepository: SessionStore {
   let database: Database
+  let outbox: Outbox
 
   func insert(_ session: Session, refreshHash: [UInt8]) async throws {
     try await database.execute(
@@ -34,9 +35,26 @@ struct SessionRepository: SessionStore {
     ) { row in (session: try Session(row: &row), user: try User(row: &row)) }
   }
 
-  func revoke(_ id: UUID128) async throws {
-    try await database.execute(
-      "UPDATE sessions SET revoked_at = now() WHERE id = \(id) AND revoked_at IS NULL")
+  func revokeReused(_ id: UUID128) async throws {
+    try await database.transaction { transaction in
+      // The user before their sessions, here as everywhere: two must not wait for one another.
+      let user: UserID? = try await transaction.value(
+        """
+        SELECT u.id FROM users u JOIN sessions s ON s.user_id = u.id
+        WHERE s.id = \(id) AND s.revoked_at IS NULL FOR UPDATE OF u
+        """)
+      guard let user else { return }
+      let revoked = try await transaction.execute(
+        "UPDATE sessions SET revoked_at = now() WHERE id = \(id) AND revoked_at IS NULL")
+      guard revoked == 1 else { return }
+      let version: Int? = try await transaction.value(
+        "UPDATE users SET version = version + 1 WHERE id = \(user) RETURNING version")
+      guard let version else { throw NotFound("user") }
+      try await outbox.append(
+        EventDraft(
+          type: "user.sessions_revoked", subject: "\(user)", version: version,
+          data: UserEvent(userId: user, actionId: nil)), in: transaction)
+    }
   }
 
   func revoke(_ id: UUID128, of user: UserID) async throws -> Bool {

@@ -8,7 +8,8 @@ protocol SessionStore: Sendable {
   func rotate(
     _ id: UUID128, from old: [UInt8], to new: [UInt8]
   ) async throws -> (session: Session, user: User)?
-  func revoke(_ id: UUID128) async throws
+  /// Ends a session that two seem to have, and tells of it, once.
+  func revokeReused(_ id: UUID128) async throws
   func revoke(_ id: UUID128, of user: UserID) async throws -> Bool
   func sessions(of user: UserID) async throws -> [Session]
 }
@@ -88,7 +89,7 @@ struct SessionService: Sendable {
       user.status == .active
     else {
       // We made this token, but it is spent: two have it, and we cannot tell who is the thief.
-      try await store.revoke(id)
+      try await store.revokeReused(id)
       throw UserError.sessionEnded
     }
     return try await pair(for: user, session.id, next)

@@ -229,6 +229,34 @@ struct SessionRoutesTests {
     #expect(try await bench.refresh(other.refreshToken).status.code == 200)
   }
 
+  @Test("the end of a session by a token used again is told once, with a version of its user")
+  func reuseIsTold() async throws {
+    let bench = try await UsersBench()
+    let tokens = try await bench.tokens(of: "ada@example.org")
+    let next: Tokens = try await bench.refresh(tokens.refreshToken).decoded()
+    func told() async throws -> [Int] {
+      try await bench.database.values(
+        """
+        SELECT o.version FROM outbox o JOIN users u ON u.id::text = o.subject
+        WHERE o.type = 'user.sessions_revoked' AND o.version = u.version
+        """)
+    }
+    #expect(try await told().isEmpty)
+    await withTaskGroup(of: Int?.self) { group in
+      for token in [tokens, tokens, next, next] {
+        group.addTask { try? await bench.refresh(token.refreshToken).status.code }
+      }
+      for await code in group where code != 200 { #expect(code == 401) }
+    }
+    #expect(try await bench.refresh(next.refreshToken).status.code == 401)
+    #expect(try await told() == [2])
+    // One that its owner ended is no news.
+    let other: Tokens = try await bench.signIn("ada@example.org").decoded()
+    _ = try await bench.send(.delete, "/sessions/current", as: other.accessToken)
+    #expect(try await bench.refresh(other.refreshToken).status.code == 401)
+    #expect(try await told() == [2])
+  }
+
   @Test("of two that use one refresh token at the same time, at most one gets on")
   func race() async throws {
     let bench = try await UsersBench()
