@@ -16,9 +16,13 @@ struct OrderFacts: Decodable, Sendable {
   let total: Money?
   /// Minor units of the total's currency.
   let refunded: Int64?
-  /// How a shipment travels, and what it is followed by.
-  var carrier: String?
-  var trackingNumber: String?
+  var shipment: ShipmentFacts?
+}
+
+/// How a shipment travels, and what it is followed by.
+struct ShipmentFacts: Decodable, Sendable {
+  let carrier: String?
+  let trackingNumber: String?
 }
 
 /// The facts of a payment's event that notices are made of.
@@ -61,8 +65,8 @@ extension Notice {
     params["number"] = facts.number.map { "\($0)" }
     params["reason"] = facts.cancelReason
     params["total"] = facts.total?.description
-    params["carrier"] = facts.carrier
-    params["tracking"] = facts.trackingNumber
+    params["carrier"] = facts.shipment?.carrier
+    params["tracking"] = facts.shipment?.trackingNumber
     params["refunded"] = facts.refunded.flatMap { money($0, facts.total?.currency) }
     self.type = type
     self.params = params

@@ -161,14 +161,14 @@ import Testing
     let told = try await shop.notifications.notices(of: "order", in: shop.database)
     #expect(
       told.map(\.type) == [
-        "order.confirmed", "order.shipped", "order.delivered", "order.refunded",
+        "order.confirmed", "order.delivered", "order.refunded", "order.shipped",
       ])
     #expect(told.allSatisfy { $0.params["number"] == "\(order.number)" })
     #expect(told.allSatisfy { $0.params["total"] == order.totals.total.description })
-    #expect(told[1].params["carrier"] == "Post" && told[1].params["tracking"] == "99.00.1")
+    #expect(told[3].params["carrier"] == "Post" && told[3].params["tracking"] == "99.00.1")
     let paidBack = try await shop.orders.order(order.id).payment.refunded
     #expect(
-      told[3].params["refunded"]
+      told[2].params["refunded"]
         == (try Money(minorUnits: paidBack, currency: .usd)).description)
   }
 

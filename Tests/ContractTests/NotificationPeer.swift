@@ -30,7 +30,7 @@ struct NotificationPeer {
   /// - Parameters:
   ///   - service: short: `order`.
   ///   - source: its database.
-  /// - Returns: the notices that come of it, in the order of the events.
+  /// - Returns: the notices that come of it, by their types.
   func notices(of service: String, in source: Database) async throws -> [Told] {
     let signal = FeedSignal()
     _ = try await Sequencer(
@@ -63,7 +63,7 @@ struct NotificationPeer {
     #expect(try await consumer.advance(&place))
     await consumer.giveBackLease(place)
     return try await database.query(
-      "SELECT type, params FROM notifications ORDER BY id"
+      "SELECT type, params FROM notifications ORDER BY type"
     ) { row in
       Told(
         type: try row.next(),
