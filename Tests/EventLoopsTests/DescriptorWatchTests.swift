@@ -69,7 +69,17 @@ import Testing
   @Test("an event about a closed descriptor is not another's that has its number")
   func numberUsedAgain() async {
     let loop = running()
-    let heirCalls: Int? = await withCheckedContinuation { continuation in
+    var calls: Int?
+    // Another test may take the number first.
+    for _ in 0..<100 where calls == nil { calls = await callsOfHeir(on: loop) }
+    #expect(calls == 0)
+    loop.stop()
+  }
+
+  /// - Returns: how often a handler was called about a descriptor that took the number of one that was closed in
+  ///   the same turn; nil if the number went elsewhere.
+  private func callsOfHeir(on loop: EventLoop) async -> Int? {
+    await withCheckedContinuation { continuation in
       loop.execute {
         let pairs = [SocketPair(), SocketPair()]
         let heir = Counter()
@@ -94,8 +104,6 @@ import Testing
         }
       }
     }
-    #expect(heirCalls == 0)
-    loop.stop()
   }
 }
 
