@@ -334,11 +334,11 @@ let bodyRules = [
       dialogue(
         "longer than that, from a client that asked for the end, and goes on sending",
         .send(ask("POST", "/none", "Connection: close", "Content-Length: 300000")),
-        .answer(.notFound.closing), .send(fill(200_000)), .end),
+        .answer(.notFound.closing), .deliver(fill(200_000)), .end),
       dialogue(
         "longer than that, in HTTP/1.0, and the client goes on sending",
         .send("POST /none HTTP/1.0\r\nContent-Length: 300000\r\n\r\n"),
-        .answer(.notFound.closing), .send(fill(200_000)), .end),
+        .answer(.notFound.closing), .deliver(fill(200_000)), .end),
       dialogue(
         "longer than that, 405",
         .send(ask("PUT", "/mirror", "Content-Length: 1048576")),

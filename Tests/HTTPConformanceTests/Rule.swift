@@ -75,6 +75,8 @@ enum Step: Sendable {
   case send(String)
   /// A byte every few milliseconds, until all are sent or the server has ended.
   case drip(String)
+  /// Bit by bit, and all of it must be taken: a reset shows in what is sent after it.
+  case deliver(String)
   case answer(Answer)
   /// 100, and nothing with it.
   case interim

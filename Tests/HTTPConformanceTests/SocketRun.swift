@@ -96,6 +96,14 @@ struct SocketRun {
         while MonotonicTime.now() < next, !client.hasNews {}
         guard !client.hasNews, client.send([byte]) else { break }
       }
+    case .deliver(let text):
+      for piece in stride(from: 0, to: text.utf8.count, by: 20_000) {
+        guard client.send(text.latin1[piece..<min(piece + 20_000, text.utf8.count)]) else {
+          throw Mismatch("a reset while it still sends")
+        }
+        let next = MonotonicTime.now() + .milliseconds(4)
+        while MonotonicTime.now() < next {}
+      }
     case .answer(let answer): try read(answer, client)
     case .interim: try read(Answer(100, ""), client)
     case .refusal(let status):
