@@ -5,44 +5,44 @@ extension CircuitBreaker: Policy {
     _ context: CallContext,
     _ operation: nonisolated(nonsending) (CallContext) async -> Attempt<Value>
   ) async -> Attempt<Value> {
-    let permit: Permit
+    // Not a permit: an operation always comes back, so nothing can be dropped.
+    let admission: Admission
     do throws(CallNotPermitted) {
-      permit = try self.permit(for: context)
+      admission = try admit(context)
     } catch {
       return .ignored(error)
     }
     let attempt = await operation(context)
-    settle(permit, attempt.outcome)
+    settle(admission, by: attempt.outcome)
     return attempt
   }
 
   @usableFromInline
-  func permit(for context: CallContext) throws(CallNotPermitted) -> Permit {
-    try acquire(attemptTimeout: context.attemptTimeoutNanoseconds)
+  func admit(_ context: CallContext) throws(CallNotPermitted) -> Admission {
+    try admit(attemptTimeout: context.attemptTimeoutNanoseconds)
   }
 
   @usableFromInline
-  func settle(_ permit: consuming Permit, _ outcome: Outcome) {
+  func settle(_ admission: Admission, by outcome: Outcome) {
     switch outcome {
-    case .success: permit.succeed()
-    case .ignored: permit.ignore()
+    case .success: settle(admission, .success)
+    case .ignored: settle(admission, .ignored)
     case .failure(let failureClass, let advice):
       let isFailure =
         switch failureClass.verdict {
         case _ where failureClass.isOfConnection && advice.isOfEjectedEndpoint: false
         case .failure: true
         case .ignored: false
-        case .failureWhenSlow: permit.isSlow(at: clock.coarseNow)
+        case .failureWhenSlow:
+          coarseNow.nanoseconds - admission.acquired >= admission.slowLimit
         }
-      if isFailure {
-        permit.fail(
-          errorClass: failureClass.rawValue,
-          unavailableFor: failureClass == .unavailable ? advice.retryAfter : nil,
-          // One instance of several is gone: calls that fail of it fail at once, and many in a row.
-          countsInRow: !(failureClass.isOfConnection && advice.hasOtherEndpoint))
-      } else {
-        permit.ignore()
-      }
+      guard isFailure else { return settle(admission, .ignored) }
+      let wait = failureClass == .unavailable ? advice.retryAfter : nil
+      settle(
+        admission, .failure, unavailableFor: wait?.nanosecondsSaturated ?? 0,
+        // One instance of several is gone: calls that fail of it fail at once, and many in a row.
+        countsInRow: !(failureClass.isOfConnection && advice.hasOtherEndpoint),
+        errorClass: failureClass.rawValue)
     }
   }
 }

@@ -3,8 +3,9 @@ import Synchronization
 /// Stops calling an upstream that fails, and tries it again after a while.
 ///
 /// States, windows and the rules of recovery are resilience-and-discovery.md section 4. All state
-/// sits behind one mutex that is held for some nanoseconds and never while other code runs; nothing
-/// is timed, an open circuit becomes half open when the first call after its wait arrives. It counts
+/// sits behind one mutex that is held for some nanoseconds and never while other code runs; a call
+/// that every state but open and half open lets through takes it only for its result. Nothing is
+/// timed, an open circuit becomes half open when the first call after its wait arrives. It counts
 /// time by the clock's coarse reading: buckets and waits are seconds long.
 @usableFromInline
 package final class CircuitBreaker: Sendable {
@@ -36,7 +37,14 @@ package final class CircuitBreaker: Sendable {
   package let config: CircuitBreakerConfig
   private let rules: CircuitBreakerRules
   let clock: any ResilienceClock
+  /// The clock, if it is the real one: a call reads it twice, and without a detour by its protocol.
+  private let realClock: MonotonicClock?
   private let core: Mutex<CircuitBreakerCore>
+  /// The core's `openToAllIn`, for calls to read without the lock; -1 for none. A call that read it just
+  /// before the circuit changed is one that came before.
+  private let epochOpenToAll = Atomic<Int64>(0)
+  /// Permits given without the lock.
+  private let freelyIssued = Atomic<Int>(0)
 
   package init(
     name: String, config: CircuitBreakerConfig = .http,
@@ -45,6 +53,7 @@ package final class CircuitBreaker: Sendable {
     self.name = name
     self.config = config
     self.clock = clock
+    realClock = clock as? MonotonicClock
     rules = CircuitBreakerRules(config)
     core = Mutex(CircuitBreakerCore(name: name, config: config, random: random))
   }
@@ -65,38 +74,61 @@ package final class CircuitBreaker: Sendable {
   package func tryAcquirePermit(
     attemptTimeout: Duration? = nil
   ) throws(CallNotPermitted) -> Permit {
-    try acquire(attemptTimeout: attemptTimeout?.nanosecondsSaturated ?? .max)
+    Permit(self, try admit(attemptTimeout: attemptTimeout?.nanosecondsSaturated ?? .max))
   }
 
-  func acquire(attemptTimeout: Int64) throws(CallNotPermitted) -> Permit {
-    let now = clock.coarseNow.nanoseconds
-    let (answer, tells) = core.withLock { core in
+  /// As `tryAcquirePermit`, for those who settle it whatever happens.
+  func admit(attemptTimeout: Int64) throws(CallNotPermitted) -> Admission {
+    let now = coarseNow.nanoseconds
+    let epoch = epochOpenToAll.load(ordering: .acquiring)
+    if epoch >= 0 {
+      freelyIssued.add(1, ordering: .relaxed)
+      return Admission(
+        epoch: epoch, slot: -1, acquired: now,
+        slowLimit: rules.slowLimit(attemptTimeout: attemptTimeout))
+    }
+    let (answer, tells) = withCore { core in
       (core.admit(attemptTimeout: attemptTimeout, at: now), core.journal.needsDelivery)
     }
     if tells { deliverEvents() }
     switch answer {
-    case .success(let admission):
-      return Permit(
-        self, admission, acquired: now, slowLimit: rules.slowLimit(attemptTimeout: attemptTimeout))
+    case .success(let admission): return admission
     case .failure(let refusal):
       throw CallNotPermitted(name: name, state: refusal.state, retryAfter: refusal.retryAfter)
     }
   }
 
+  /// Takes the result of an admitted call, exactly once.
+  ///
+  /// - Parameter countsInRow: whether it is one of the failures in a row that open the circuit by themselves;
+  ///   it counts in the rates in any case.
   func settle(
-    _ admission: CircuitBreakerCore.Admission, _ result: CircuitBreakerCore.CallResult,
-    acquired: Int64, slowLimit: Int64, unavailableFor: Int64 = 0, countsInRow: Bool = true,
-    errorClass: @autoclosure () -> String = ""
+    _ admission: Admission, _ result: CircuitBreakerCore.CallResult, unavailableFor: Int64 = 0,
+    countsInRow: Bool = true, errorClass: @autoclosure () -> String = ""
   ) {
-    let now = clock.coarseNow.nanoseconds
-    let tells = core.withLock { core in
+    let now = coarseNow.nanoseconds
+    let tells = withCore { core in
       core.settle(
-        admission, result, duration: now - acquired, slowLimit: slowLimit,
-        unavailableFor: unavailableFor, countsInRow: countsInRow, errorClass: errorClass(), at: now)
+        admission, result, unavailableFor: unavailableFor, countsInRow: countsInRow,
+        errorClass: errorClass(), at: now)
       return core.journal.needsDelivery
     }
     if tells { deliverEvents() }
   }
+
+  /// Whatever may change the circuit goes through here.
+  private func withCore<Value>(_ body: (inout CircuitBreakerCore) -> Value) -> Value {
+    core.withLock { core in
+      let before = core.epoch
+      let value = body(&core)
+      if core.epoch != before {
+        epochOpenToAll.store(core.openToAllIn ?? -1, ordering: .releasing)
+      }
+      return value
+    }
+  }
+
+  var coarseNow: MonotonicInstant { realClock?.coarseNow ?? clock.coarseNow }
 
   // MARK: - Readings
 
@@ -104,8 +136,9 @@ package final class CircuitBreaker: Sendable {
   package var state: State { snapshot.state }
 
   package var snapshot: Metrics {
-    let now = clock.coarseNow.nanoseconds
-    let (metrics, tells) = core.withLock { ($0.metrics(at: now), $0.journal.needsDelivery) }
+    let now = coarseNow.nanoseconds
+    var (metrics, tells) = withCore { ($0.metrics(at: now), $0.journal.needsDelivery) }
+    metrics.totals.permitsIssued += freelyIssued.load(ordering: .relaxed)
     if tells { deliverEvents() }
     return metrics
   }
@@ -114,15 +147,15 @@ package final class CircuitBreaker: Sendable {
 
   /// Closes the circuit and forgets its window; totals stay.
   package func reset() {
-    let now = clock.coarseNow.nanoseconds
-    core.withLock { $0.reset(at: now) }
+    let now = coarseNow.nanoseconds
+    withCore { $0.reset(at: now) }
     deliverEvents()
   }
 
   /// Does nothing when the breaker is in that state already.
   package func transition(to target: ManualState) {
-    let now = clock.coarseNow.nanoseconds
-    core.withLock { $0.force(target.state, at: now) }
+    let now = coarseNow.nanoseconds
+    withCore { $0.force(target.state, at: now) }
     deliverEvents()
   }
 

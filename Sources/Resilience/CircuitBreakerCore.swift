@@ -2,12 +2,7 @@
 struct CircuitBreakerCore: Sendable {
   typealias State = CircuitBreaker.State
 
-  /// What a permit must show when it is settled.
-  struct Admission: Sendable {
-    let epoch: UInt64
-    /// Of the half-open trial; -1 for others.
-    let slot: Int
-  }
+  typealias Admission = CircuitBreaker.Admission
 
   struct Refusal: Error {
     let state: State
@@ -20,7 +15,14 @@ struct CircuitBreakerCore: Sendable {
   private let random: RandomSource
   private(set) var state = State.closed
   /// Counts transitions; a result is recorded only in the epoch that admitted its call.
-  private(set) var epoch: UInt64 = 0
+  private(set) var epoch: Int64 = 0
+  /// The epoch, while it is one whose calls are all let through.
+  var openToAllIn: Int64? {
+    switch state {
+    case .closed, .disabled, .metricsOnly: epoch
+    case .open, .halfOpen, .forcedOpen: nil
+    }
+  }
   private(set) var totals = CircuitBreaker.Totals()
   private(set) var journal: CircuitBreakerJournal
   private var window: OutcomeWindow
@@ -47,7 +49,8 @@ struct CircuitBreakerCore: Sendable {
   /// - Parameter attemptTimeout: the call's own in nanoseconds, Int64.max for none.
   mutating func admit(attemptTimeout: Int64, at now: Int64) -> Result<Admission, Refusal> {
     switch state {
-    case .closed, .disabled, .metricsOnly: return .success(admission(slot: -1))
+    case .closed, .disabled, .metricsOnly:
+      return .success(admission(slot: -1, attemptTimeout: attemptTimeout, at: now))
     case .open where isWaiting(at: now):
       return .failure(
         refusal(retryAfter: .nanoseconds(openUntil.saturatingSubtract(now)), at: now))
@@ -61,20 +64,19 @@ struct CircuitBreakerCore: Sendable {
     guard let slot = trial.issue(leaseUntil: lease) else {
       return .failure(refusal(retryAfter: nil, at: now))
     }
-    return .success(admission(slot: slot))
+    return .success(admission(slot: slot, attemptTimeout: attemptTimeout, at: now))
   }
 
   /// Takes the result of an admitted call.
   ///
   /// - Parameters:
-  ///   - duration: nanoseconds from admission to `now`.
   ///   - unavailableFor: what a 503's Retry-After asked for, nanoseconds.
   mutating func settle(
-    _ admission: Admission, _ result: CallResult, duration: Int64, slowLimit: Int64,
-    unavailableFor: Int64 = 0, countsInRow: Bool = true,
-    errorClass: @autoclosure () -> String = "", at now: Int64
+    _ admission: Admission, _ result: CallResult, unavailableFor: Int64 = 0,
+    countsInRow: Bool = true, errorClass: @autoclosure () -> String = "", at now: Int64
   ) {
-    let slow = duration > slowLimit && result != .ignored
+    let duration = now - admission.acquired
+    let slow = duration > admission.slowLimit && result != .ignored
     totals.count(result, slow: slow)
     if journal.hearsCalls {
       journal.note(result, duration: duration, slow: slow, errorClass: errorClass(), at: now)
@@ -149,6 +151,7 @@ struct CircuitBreakerCore: Sendable {
 
   // MARK: - Closed
 
+  @inline(__always)
   private mutating func record(failed: Bool, slow: Bool, countsInRow: Bool, at now: Int64) {
     window.record(failed: failed, slow: slow, at: now)
     if failed {
@@ -235,15 +238,30 @@ struct CircuitBreakerCore: Sendable {
     }
   }
 
-  private mutating func admission(slot: Int) -> Admission {
+  private mutating func admission(slot: Int, attemptTimeout: Int64, at now: Int64) -> Admission {
     totals.permitsIssued += 1
-    return Admission(epoch: epoch, slot: slot)
+    return Admission(
+      epoch: epoch, slot: slot, acquired: now,
+      slowLimit: rules.slowLimit(attemptTimeout: attemptTimeout))
   }
 
   private mutating func refusal(retryAfter: Duration?, at now: Int64) -> Refusal {
     totals.notPermitted += 1
     if journal.hearsCalls { journal.note(.callNotPermitted(state: state), at: now) }
     return Refusal(state: state, retryAfter: retryAfter)
+  }
+}
+
+extension CircuitBreaker {
+  /// What must be shown when an admitted call is settled.
+  @usableFromInline
+  struct Admission: Sendable {
+    let epoch: Int64
+    /// Of the half-open trial; -1 for others.
+    let slot: Int
+    let acquired: Int64
+    /// Nanoseconds; a call that takes longer is slow.
+    let slowLimit: Int64
   }
 }
 

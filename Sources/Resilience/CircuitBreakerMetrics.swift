@@ -3,7 +3,7 @@ extension CircuitBreaker {
   package struct Metrics: Sendable, Equatable {
     package var state: State
     /// Grows by one with every transition.
-    package var epoch: UInt64
+    package var epoch: Int64
     /// When an open circuit, forced or not, or one on trial was last opened.
     package var openedAt: MonotonicInstant?
     /// When an open circuit will let a call through.

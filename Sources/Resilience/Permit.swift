@@ -5,29 +5,21 @@
 @usableFromInline
 package struct Permit: ~Copyable, Sendable {
   private let breaker: CircuitBreaker
-  private let admission: CircuitBreakerCore.Admission
-  private let acquired: Int64
-  /// Nanoseconds; a call that takes longer is slow.
-  private let slowLimit: Int64
+  private let admission: CircuitBreaker.Admission
   private var isSettled = false
 
-  init(
-    _ breaker: CircuitBreaker, _ admission: CircuitBreakerCore.Admission, acquired: Int64,
-    slowLimit: Int64
-  ) {
+  init(_ breaker: CircuitBreaker, _ admission: CircuitBreaker.Admission) {
     self.breaker = breaker
     self.admission = admission
-    self.acquired = acquired
-    self.slowLimit = slowLimit
   }
 
   deinit {
-    if !isSettled { breaker.settle(admission, .ignored, acquired: acquired, slowLimit: slowLimit) }
+    if !isSettled { breaker.settle(admission, .ignored) }
   }
 
   package consuming func succeed() {
     isSettled = true
-    breaker.settle(admission, .success, acquired: acquired, slowLimit: slowLimit)
+    breaker.settle(admission, .success)
   }
 
   /// - Parameters:
@@ -35,31 +27,15 @@ package struct Permit: ~Copyable, Sendable {
   ///   - unavailableFor: what a 503's Retry-After asked for; lengthens the next open wait, within
   ///     its cap.
   package consuming func fail(_ error: any Error, unavailableFor: Duration? = nil) {
-    fail(
-      errorClass: String(describing: type(of: error)), unavailableFor: unavailableFor,
-      countsInRow: true)
+    isSettled = true
+    breaker.settle(
+      admission, .failure, unavailableFor: unavailableFor?.nanosecondsSaturated ?? 0,
+      errorClass: String(describing: type(of: error)))
   }
 
   /// The call says nothing about the upstream: it was cancelled, or rejected on our side.
   package consuming func ignore() {
     isSettled = true
-    breaker.settle(admission, .ignored, acquired: acquired, slowLimit: slowLimit)
-  }
-
-  /// Whether the call has run for as long as a slow one.
-  borrowing func isSlow(at now: MonotonicInstant) -> Bool {
-    now.nanoseconds - acquired >= slowLimit
-  }
-
-  /// - Parameter countsInRow: whether it is one of the failures in a row that open the circuit by themselves;
-  ///   it counts in the rates in any case.
-  consuming func fail(
-    errorClass: @autoclosure () -> String, unavailableFor: Duration?, countsInRow: Bool
-  ) {
-    isSettled = true
-    breaker.settle(
-      admission, .failure, acquired: acquired, slowLimit: slowLimit,
-      unavailableFor: unavailableFor?.nanosecondsSaturated ?? 0, countsInRow: countsInRow,
-      errorClass: errorClass())
+    breaker.settle(admission, .ignored)
   }
 }

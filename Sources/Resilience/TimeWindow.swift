@@ -18,6 +18,7 @@ struct TimeWindow: Sendable {
     self.buckets = Array(repeating: WindowCounts(), count: buckets)
   }
 
+  @inline(__always)
   mutating func record(failed: Bool, slow: Bool, at now: Int64) {
     moveOn(to: now)
     buckets[position].add(failed: failed, slow: slow)
