@@ -18,18 +18,7 @@ enum Program {
   static func postgresDirectory() throws -> String {
     if let chosen = getenv("SHOP_TEST_POSTGRES") { return String(cString: chosen) }
     let root = "/usr/lib/postgresql"
-    var versions: [Int] = []
-    if let directory = opendir(root) {
-      while let entry = readdir(directory) {
-        let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-          String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-        }
-        if let version = Int(name), access("\(root)/\(name)/bin/initdb", X_OK) == 0 {
-          versions.append(version)
-        }
-      }
-      closedir(directory)
-    }
+    let versions = numbers(in: root).filter { access("\(root)/\($0)/bin/initdb", X_OK) == 0 }
     guard let newest = versions.max(), newest >= 13 else {
       throw Failure(
         description: "PostgreSQL 13 or later is needed: apt-get install postgresql-15")
@@ -53,7 +42,8 @@ enum Program {
     }
   }
 
-  /// Starts a program in a session of its own, in the directory `/`.
+  /// Starts a program in a session of its own, in the directory `/`. It gets no descriptor but the three
+  /// standard ones: with a pipe's end in its hands, what waits for that end would wait for the program.
   @discardableResult
   static func spawn(_ command: [String], input: Int32?, output: String) throws -> pid_t {
     var actions = posix_spawn_file_actions_t()
@@ -66,6 +56,9 @@ enum Program {
     }
     posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o666)
     posix_spawn_file_actions_adddup2(&actions, 1, 2)
+    for descriptor in numbers(in: "/proc/self/fd") where descriptor > 2 {
+      posix_spawn_file_actions_addclose(&actions, descriptor)
+    }
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
@@ -77,6 +70,20 @@ enum Program {
     let result = posix_spawnp(&child, inRoot[0], &actions, &attributes, &arguments, environ)
     guard result == 0 else { throw Failure(description: "\(command[0]): errno \(result)") }
     return child
+  }
+
+  /// The entries of a directory whose names are numbers; none if it cannot be read.
+  private static func numbers(in path: String) -> [Int32] {
+    guard let directory = opendir(path) else { return [] }
+    defer { closedir(directory) }
+    var numbers: [Int32] = []
+    while let entry = readdir(directory) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if let number = Int32(name) { numbers.append(number) }
+    }
+    return numbers
   }
 
   static func isOnPath(_ name: String) -> Bool {

@@ -117,9 +117,13 @@ final class FaultProxy: Sendable {
   }
 
   private func change(_ body: (inout State) -> Void) {
-    state.withLock { body(&$0) }
-    // When the pipe is full the thread is awake anyway.
-    _ = write(wakeUp.in, "!", 1)
+    state.withLock { state in
+      guard !state.isClosed else { return }
+      body(&state)
+      // When the pipe is full the thread is awake anyway. Under the lock, since the thread closes the pipe
+      // when it sees that it is to end.
+      _ = write(wakeUp.in, "!", 1)
+    }
   }
 
   // MARK: The thread

@@ -110,7 +110,7 @@ struct FaultScene {
       url: url, truth: truth,
       inject: {
         var occupation = try await Occupation(of: truth, by: url)
-        try await occupation.begin()
+        try occupation.begin()
         try await Task.sleep(for: .seconds(1))
         occupation.end()
       }, end: { server.remove() })

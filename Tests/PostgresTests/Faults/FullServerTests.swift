@@ -13,7 +13,7 @@ import Testing
     let url = try await server.makeRole(in: truth).url
     try await withDatabase(url: url) { try await Ledger.makeTable(in: $0) }
     var occupation = try await Occupation(of: truth, by: url)
-    try await occupation.begin()
+    try occupation.begin()
     try await withDatabase(url: url) { database in
       let callers = 200
       let errors = await withTaskGroup(of: PostgresError?.self) { group in

@@ -4,6 +4,11 @@ import TestSupport
 
 /// Sessions of others that take all the room that a server has, but for what it keeps for superusers.
 struct Occupation {
+  struct Failure: Error {
+    let statement: String
+    let answer: String
+  }
+
   private let truth: String
   private let database: String
   /// Of another database.
@@ -32,27 +37,29 @@ struct Occupation {
   }
 
   /// Ends the sessions of all others, and takes their room, until it has everything. Meanwhile they are let
-  /// in no more, which would be a race.
-  mutating func begin() async throws {
-    try await limitOthers(to: "0")
-    while !fill() {
-      try await withDatabase(url: truth) { database in
-        _ = try await database.value(
-          """
-          WITH ended AS (SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE pid <> pg_backend_pid() AND datname = current_database())
-          SELECT count(*) FROM ended
-          """, as: Int.self)
+  /// in no more, which would be a race. The first session, a superuser's, does it and stays: a server keeps
+  /// little room for those, and one that has ended still takes some for a while. Blocks.
+  mutating func begin() throws {
+    guard let superuser = PQconnectdb(truth) else {
+      throw Failure(statement: "connect", answer: "no memory")
+    }
+    sessions.append(superuser)
+    func run(_ statement: String) throws {
+      let result = PQexec(superuser, statement)
+      defer { PQclear(result) }
+      guard [PGRES_COMMAND_OK, PGRES_TUPLES_OK].contains(PQresultStatus(result)) else {
+        throw Failure(statement: statement, answer: String(cString: PQerrorMessage(superuser)))
       }
     }
-    try await limitOthers(to: "-1")
-  }
-
-  private func limitOthers(to count: StaticString) async throws {
-    try await withDatabase(url: truth) { session in
-      _ = try await session.execute(
-        "ALTER DATABASE \(identifier: database) CONNECTION LIMIT \(raw: count)")
+    try run("ALTER DATABASE \(database) CONNECTION LIMIT 0")
+    while !fill() {
+      try run(
+        """
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE pid <> pg_backend_pid() AND datname = current_database()
+        """)
     }
+    try run("ALTER DATABASE \(database) CONNECTION LIMIT -1")
   }
 
   /// Takes the room that is free. Blocks.
