@@ -5,8 +5,8 @@ package import EventLoops
 ///
 /// A call of `load` belongs to no caller: it has neither their deadline nor their request's ids.
 package final class BatchedLookup<Key: Hashable & Sendable, Value: Sendable>: Sendable {
-  /// Finds values for keys, each given once; what is not among them does not exist.
-  package typealias Load = @Sendable (_ keys: [Key]) async throws -> [Key: Value]
+  /// Finds values for keys, each given once, and answers in their order: nil for what does not exist.
+  package typealias Load = @Sendable (_ keys: [Key]) async throws -> [Value?]
 
   private let group: EventLoopGroup
   private let gatherings: [Gathering<Key, Value>]
@@ -43,7 +43,7 @@ private final class Gathering<Key: Hashable & Sendable, Value: Sendable>: @unche
   private let loop: EventLoop
   private let keysMax: Int
   private let load: BatchedLookup<Key, Value>.Load
-  private var waiters: [Key: [Waiter<Value>]] = [:]
+  private var batch = Batch<Key, Value>()
 
   init(loop: EventLoop, keysMax: Int, load: @escaping BatchedLookup<Key, Value>.Load) {
     self.loop = loop
@@ -52,9 +52,9 @@ private final class Gathering<Key: Hashable & Sendable, Value: Sendable>: @unche
   }
 
   func add(_ waiter: Waiter<Value>, for key: Key) {
-    let isFirst = waiters.isEmpty
-    waiters[key, default: []].append(waiter)
-    if waiters.count == keysMax {
+    let isFirst = batch.keys.isEmpty
+    batch.add(waiter, for: key)
+    if batch.keys.count == keysMax {
       start()
     } else if isFirst {
       // It comes behind every task that is ready now, and so behind whoever may ask in this turn.
@@ -67,20 +67,36 @@ private final class Gathering<Key: Hashable & Sendable, Value: Sendable>: @unche
     Task.detached(executorPreference: loop) { await self.run(taken) }
   }
 
-  private func take() -> [Key: [Waiter<Value>]] {
-    defer { waiters = [:] }
-    return waiters
+  private func take() -> Batch<Key, Value> {
+    defer { batch = Batch() }
+    return batch
   }
 
-  private func run(_ waiters: [Key: [Waiter<Value>]]) async {
-    guard !waiters.isEmpty else { return }
+  private func run(_ batch: Batch<Key, Value>) async {
+    guard !batch.keys.isEmpty else { return }
     do {
-      let values = try await load(Array(waiters.keys))
-      for (key, waiting) in waiters {
-        for waiter in waiting { waiter.end(.success(values[key])) }
-      }
+      let values = try await load(batch.keys)
+      for (waiter, place) in batch.waiters { waiter.end(.success(values[place])) }
     } catch {
-      for waiter in waiters.values.joined() { waiter.end(.failure(error)) }
+      for (waiter, _) in batch.waiters { waiter.end(.failure(error)) }
+    }
+  }
+}
+
+/// What is asked for in one turn.
+private struct Batch<Key: Hashable & Sendable, Value: Sendable> {
+  /// Each once.
+  private(set) var keys: [Key] = []
+  private(set) var waiters: [(waiter: Waiter<Value>, place: Int)] = []
+  private var places: [Key: Int] = [:]
+
+  mutating func add(_ waiter: Waiter<Value>, for key: Key) {
+    if let place = places[key] {
+      waiters.append((waiter, place))
+    } else {
+      places[key] = keys.count
+      waiters.append((waiter, keys.count))
+      keys.append(key)
     }
   }
 }

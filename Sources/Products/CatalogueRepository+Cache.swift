@@ -16,14 +16,20 @@ final class CatalogueCache: Sendable {
   /// A product by itself.
   struct Whole {
     let row: Int
-    /// By variant, the version of the stock's row that it shows.
-    let stock: [Int: Int]
+    /// What it shows of each variant.
+    let stock: [Stock]
     let entry: CatalogueEntry
+  }
+
+  struct Stock {
+    let variant: Int
+    /// The version of the stock's row.
+    let row: Int
   }
 
   private struct AboutWhole {
     let row: Int
-    let stock: [Int: Int]
+    let stock: [Stock]
     let version: Int
     let stockVersion: Int
   }
@@ -31,7 +37,7 @@ final class CatalogueCache: Sendable {
   /// Transaction numbers can come again: after 2^32 of them, and after the change to a standby that had not
   /// received all of them. What is older than this is made anew.
   static let ageMax: Duration = .seconds(600)
-  /// A dictionary of a few variants.
+  /// An array of a few variants.
   private static let stockBytes = 128
 
   /// With the row's version.
@@ -72,20 +78,18 @@ final class CatalogueCache: Sendable {
     }
   }
 
-  /// Those of these products that are here, in whatever version.
-  func wholes(_ ids: [Int], _ view: View) -> [Int: Whole] {
+  /// Of each of these products what is here, in whatever version.
+  func wholes(_ ids: [Int], _ view: View) -> [Whole?] {
     let now = ContinuousClock.now
     return wholes.withLock { wholes in
-      var found: [Int: Whole] = [:]
-      for id in ids {
-        found[id] = wholes.withEntry(view.key(id), at: now) { about, json in
+      ids.map { id in
+        wholes.withEntry(view.key(id), at: now) { about, json in
           Whole(
             row: about.row, stock: about.stock,
             entry: CatalogueEntry(
               json: Array(json), version: about.version, stockVersion: about.stockVersion))
         }
       }
-      return found
     }
   }
 

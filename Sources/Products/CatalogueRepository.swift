@@ -28,10 +28,10 @@ struct CatalogueRepository: Catalogue {
     self.cache = cache
     versions = PageVersions(database: database)
     entries = database.batchedLookup { keys in
-      var found: [EntryKey: CatalogueEntry] = [:]
-      for (look, keys) in Dictionary(grouping: keys, by: \.look) {
-        let entries = try await Self.entries(keys.map(\.id), look, in: database, cache)
-        for key in keys { found[key] = entries[key.id] }
+      var found = [CatalogueEntry?](repeating: nil, count: keys.count)
+      for (look, places) in Dictionary(grouping: keys.indices, by: { keys[$0].look }) {
+        let entries = try await Self.entries(places.map { keys[$0].id }, look, in: database, cache)
+        for (place, entry) in zip(places, entries) { found[place] = entry }
       }
       return found
     }
@@ -113,51 +113,62 @@ struct CatalogueRepository: Catalogue {
       for: EntryKey(id: id, look: Look(currency: currency, hiddenToo: hiddenToo)))
   }
 
+  /// In the order of `ids`.
   private static func entries(
     _ ids: [Int], _ look: Look, in database: Database, _ cache: CatalogueCache?
-  ) async throws -> [Int: CatalogueEntry] {
+  ) async throws -> [CatalogueEntry?] {
     let view = CatalogueCache.View(currency: look.currency.code)
-    var entries = try await confirmed(cache?.wholes(ids, view) ?? [:], in: database)
-    let others = ids.filter { entries[$0] == nil }
+    var entries = [CatalogueEntry?](repeating: nil, count: ids.count)
+    if let cache {
+      try await confirm(cache.wholes(ids, view), of: ids, as: &entries, in: database)
+    }
+    let others = ids.indices.filter { entries[$0] == nil }
     if others.isEmpty { return entries }
-    let made = try await wholes(others, look, in: database)
+    let made = try await wholes(others.map { ids[$0] }, look, in: database)
     // What only staff may see would be found by everybody.
     if !look.hiddenToo { cache?.keep(made, view) }
-    entries.merge(made.mapValues(\.entry)) { $1 }
+    for place in others { entries[place] = made[ids[place]]?.entry }
     return entries
   }
 
-  /// Those whose rows are still the same: the product's, and all its variants' stock.
-  private static func confirmed(
-    _ kept: [Int: CatalogueCache.Whole], in database: Database
-  ) async throws -> [Int: CatalogueEntry] {
-    if kept.isEmpty { return [:] }
+  /// Takes those whose rows are still the same: the product's, and all its variants' stock.
+  ///
+  /// - Parameters:
+  ///   - kept: in the order of `ids`.
+  ///   - entries: likewise.
+  private static func confirm(
+    _ kept: [CatalogueCache.Whole?], of ids: [Int], as entries: inout [CatalogueEntry?],
+    in database: Database
+  ) async throws {
     var products: [Int] = []
     var variants: [Int] = []
-    for (id, whole) in kept {
-      for variant in whole.stock.keys {
-        products.append(id)
-        variants.append(variant)
+    var shown: [(place: Int, row: Int, stock: Int)] = []
+    for (place, whole) in kept.enumerated() {
+      guard let whole else { continue }
+      for stock in whole.stock {
+        products.append(ids[place])
+        variants.append(stock.variant)
+        shown.append((place, whole.row, stock.row))
       }
     }
-    var present: [Int: (row: Int, stock: [Int: Int])] = [:]
+    if shown.isEmpty { return }
+    var same = [Int](repeating: 0, count: ids.count)
     _ = try await database.query(
       """
-      SELECT p.id, p.xmin, s.variant_id, s.xmin
-      FROM unnest(\(products.padded(with: 0)), \(variants.padded(with: 0))) AS shown (product, variant)
+      SELECT shown.number, p.xmin, s.xmin
+      FROM unnest(\(products.padded(with: 0)), \(variants.padded(with: 0)))
+        WITH ORDINALITY AS shown (product, variant, number)
       JOIN products p ON p.id = shown.product JOIN stock s ON s.variant_id = shown.variant
       """
     ) { row in
-      let id: Int = try row.next()
-      let version: Int = try row.next()
-      let variant: Int = try row.next()
-      present[id, default: (version, [:])].stock[variant] = try row.next(as: Int.self)
+      let (place, version, stock) = shown[try row.next(as: Int.self) - 1]
+      let (presentVersion, presentStock): (Int, Int) = (try row.next(), try row.next())
+      if presentVersion == version, presentStock == stock { same[place] += 1 }
     }
-    var confirmed: [Int: CatalogueEntry] = [:]
-    for (id, whole) in kept where present[id] ?? (-1, [:]) == (whole.row, whole.stock) {
-      confirmed[id] = whole.entry
+    for (place, whole) in kept.enumerated() {
+      guard let whole, !whole.stock.isEmpty, same[place] == whole.stock.count else { continue }
+      entries[place] = whole.entry
     }
-    return confirmed
   }
 
   private static func wholes(
@@ -167,7 +178,7 @@ struct CatalogueRepository: Catalogue {
     var made: [Int: CatalogueCache.Whole] = [:]
     var json = JSONWriter(capacity: 1024)
     var open: (id: Int, version: Int, row: Int)?
-    var stock: [Int: Int] = [:]
+    var stock: [CatalogueCache.Stock] = []
     var stockVersion = 0
     func close() {
       guard let product = open else { return }
@@ -206,7 +217,7 @@ struct CatalogueRepository: Catalogue {
       }
       if let variant: Int = try row.next() {
         stockVersion += try json.variant(&row, variant, currency)
-        stock[variant] = try row.next(as: Int.self)
+        stock.append(CatalogueCache.Stock(variant: variant, row: try row.next()))
       }
     }
     close()

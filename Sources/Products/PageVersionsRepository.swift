@@ -24,10 +24,10 @@ struct PageVersions: Sendable {
   init(database: Database) {
     self.database = database
     pages = database.batchedLookup { keys in
-      var found: [Key: Rows] = [:]
-      for (kind, keys) in Dictionary(grouping: keys, by: \.kind) {
-        let pages = try await Self.pages(after: keys.map(\.after), kind, in: database)
-        for (key, rows) in zip(keys, pages) { found[key] = rows }
+      var found = [Rows?](repeating: nil, count: keys.count)
+      for (kind, places) in Dictionary(grouping: keys.indices, by: { keys[$0].kind }) {
+        let pages = try await Self.pages(after: places.map { keys[$0].after }, kind, in: database)
+        for (place, rows) in zip(places, pages) { found[place] = rows }
       }
       return found
     }

@@ -38,7 +38,7 @@ struct BatchedLookupTests {
     let calls = Calls()
     let lookup = BatchedLookup<Int, String>(on: group) { keys in
       calls.note(keys)
-      return Dictionary(uniqueKeysWithValues: keys.filter { $0 != 7 }.map { ($0, "value \($0)") })
+      return keys.map { $0 == 7 ? nil : "value \($0)" }
     }
     let asked = (0..<40).map { $0 % 10 }
     let results = await ask(lookup, for: asked)
@@ -56,7 +56,7 @@ struct BatchedLookupTests {
     let calls = Calls()
     let lookup = BatchedLookup<Int, String>(on: group, keysMax: 16) { keys in
       calls.note(keys)
-      return Dictionary(uniqueKeysWithValues: keys.map { ($0, "\($0)") })
+      return keys.map { "\($0)" }
     }
     let results = await ask(lookup, for: Array(0..<40))
     #expect(calls.all.map(\.count).sorted() == [8, 16, 16])
@@ -70,7 +70,7 @@ struct BatchedLookupTests {
     let lookup = BatchedLookup<Int, String>(on: group) { keys in
       calls.note(keys)
       if calls.all.count == 1 { throw Refused() }
-      return [1: "now"]
+      return keys.map { $0 == 1 ? "now" : nil }
     }
     for result in await ask(lookup, for: [1, 1, 2]) {
       #expect(throws: Refused.self) { try result.get() }
@@ -84,7 +84,7 @@ struct BatchedLookupTests {
     let gate = Mutex<CheckedContinuation<Void, Never>?>(nil)
     let lookup = BatchedLookup<Int, String>(on: group) { keys in
       await withCheckedContinuation { continuation in gate.withLock { $0 = continuation } }
-      return Dictionary(uniqueKeysWithValues: keys.map { ($0, "\($0)") })
+      return keys.map { "\($0)" }
     }
     let loop = group.loops[0]
     let leaving = Task(executorPreference: loop) { try await lookup.value(for: 1) }
