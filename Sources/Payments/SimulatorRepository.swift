@@ -20,10 +20,11 @@ struct SimulatorRepository: SimulatorStore {
           ON CONFLICT (key) DO UPDATE SET attempts = keys.attempts + 1
           RETURNING attempts
           """) ?? 1
-      guard let known = try await record(of: key, in: transaction) else {
-        throw GatewayError.unavailable("the simulator lost a key")
+      // A key that was new a moment ago has failed at nothing else yet.
+      if attempts > 1 {
+        let known = try await existing(key, in: transaction)
+        guard known.outcome == .failing else { return known }
       }
-      guard known.outcome == .failing else { return known }
       let usedToken: String =
         try await transaction.value(
           "SELECT token FROM charges WHERE authorization_id = \(authorization.uuid) FOR UPDATE")
@@ -33,8 +34,17 @@ struct SimulatorRepository: SimulatorStore {
         verdict, kind, authorization: authorization, amount: amount, token: usedToken, now: now,
         in: transaction)
       try await store(verdict, key: key, readyAt: now + verdict.readyAfter, in: transaction)
-      return try await record(of: key, in: transaction) ?? known
+      return try await existing(key, in: transaction)
     }
+  }
+
+  private func existing(
+    _ key: OperationID, in transaction: Transaction
+  ) async throws -> SimulatorRecord {
+    guard let known = try await record(of: key, in: transaction) else {
+      throw GatewayError.unavailable("the simulator lost a key")
+    }
+    return known
   }
 
   func record(of key: OperationID, now: Timestamp) async throws -> SimulatorRecord? {

@@ -82,6 +82,15 @@ struct Reservation: Sendable {
   }
 }
 
+extension Reservation {
+  /// As it has just been inserted.
+  init(new id: OrderID, _ request: HoldRequest) {
+    self.init(
+      orderID: id, state: .held, expiresAt: request.expiresAt, lines: request.lines,
+      fulfilled: [:], version: 1)
+  }
+}
+
 /// What a command means for a reservation in its present state. Pure: what it costs in stock is the
 /// store's to find out.
 enum ReservationStep: Hashable, Sendable {

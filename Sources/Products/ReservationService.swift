@@ -46,11 +46,13 @@ struct ReservationService: Sendable {
     // The insert comes first: of two that arrive together, one waits for the other's commit.
     let isNew = try await store.insert(
       id, state: .held, lines: request.lines, expiresAt: request.expiresAt)
-    guard let reservation = try await store.locked(id) else { throw NotFound("reservation") }
     if isNew {
+      // The row is this transaction's own, so there is nothing to read.
       return try await perform(
-        .take(then: .held, refusalIsFinal: true), reservation, request.expiresAt, isNew: true)
+        .take(then: .held, refusalIsFinal: true), Reservation(new: id, request),
+        request.expiresAt, isNew: true)
     }
+    guard let reservation = try await store.locked(id) else { throw NotFound("reservation") }
     do {
       return try await perform(
         try reservation.step(toHold: request), reservation, request.expiresAt)
