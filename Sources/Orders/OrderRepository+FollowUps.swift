@@ -8,13 +8,13 @@ extension OrderRepository {
       """
       SELECT p.shipment_id, p.line_id, p.quantity FROM shipment_lines p
         JOIN shipments s ON s.id = p.shipment_id JOIN order_lines l ON l.id = p.line_id
-      WHERE s.order_id = ANY(\(orders)) ORDER BY l.position
+      WHERE s.order_id = ANY(\(orders.tenOrMore)) ORDER BY l.position
       """)
     let rows = try await database.query(
       """
       SELECT order_id, id, state, carrier, tracking_number, tracking_url, share, failure,
         decline_code, created_at, shipped_at, delivered_at
-      FROM shipments WHERE order_id = ANY(\(orders)) ORDER BY created_at, id
+      FROM shipments WHERE order_id = ANY(\(orders.tenOrMore)) ORDER BY created_at, id
       """
     ) { (order: try $0.next(as: OrderID.self), shipment: try Shipment(&$0)) }
     let linesOf = try await lines
@@ -28,14 +28,14 @@ extension OrderRepository {
       """
       SELECT p.refund_id, p.line_id, p.quantity FROM refund_lines p
         JOIN refunds r ON r.id = p.refund_id JOIN order_lines l ON l.id = p.line_id
-      WHERE r.order_id = ANY(\(orders)) ORDER BY l.position
+      WHERE r.order_id = ANY(\(orders.tenOrMore)) ORDER BY l.position
       """)
     let rows = try await database.query(
       """
       SELECT r.order_id, r.id, r.state, o.currency, r.amount, r.restock, r.reason, r.failure,
         r.decline_code, r.created_at, r.finished_at
       FROM refunds r JOIN orders o ON o.id = r.order_id
-      WHERE r.order_id = ANY(\(orders)) ORDER BY r.created_at, r.id
+      WHERE r.order_id = ANY(\(orders.tenOrMore)) ORDER BY r.created_at, r.id
       """
     ) { (order: try $0.next(as: OrderID.self), refund: try Refund(&$0)) }
     let linesOf = try await lines

@@ -65,13 +65,13 @@ struct OrderRepository: OrderStore {
       SELECT l.order_id, l.id, l.variant_id, l.product_id, l.name, l.sku, o.currency,
         l.unit_amount, l.quantity, l.discount, l.tax, l.total, l.shipped, l.refunded_qty
       FROM order_lines l JOIN orders o ON o.id = l.order_id
-      WHERE l.order_id = ANY(\(ids)) ORDER BY l.order_id, l.position
+      WHERE l.order_id = ANY(\(ids.tenOrMore)) ORDER BY l.order_id, l.position
       """
     ) { (try $0.next(as: OrderID.self), try OrderLine(&$0)) }
     async let addresses = database.query(
       """
       SELECT order_id, kind, name, line1, line2, city, region, postal_code, country, phone
-      FROM order_addresses WHERE order_id = ANY(\(ids))
+      FROM order_addresses WHERE order_id = ANY(\(ids.tenOrMore))
       """
     ) { (try $0.next(as: OrderID.self), try $0.next(as: String.self), try PostalAddress(&$0)) }
     // Most orders have neither shipments nor refunds: theirs are not looked for.

@@ -129,7 +129,7 @@ struct LedgerRepository: LedgerBooks {
       """
       SELECT e.journal_id, a.code, e.amount
       FROM ledger_entries e JOIN ledger_accounts a ON a.id = e.account_id
-      WHERE e.journal_id = ANY(\(journals)) ORDER BY e.journal_id, e.line
+      WHERE e.journal_id = ANY(\(journals.tenOrMore)) ORDER BY e.journal_id, e.line
       """
     ) { row in
       (

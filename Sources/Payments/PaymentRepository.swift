@@ -210,7 +210,7 @@ struct PaymentRepository: PaymentStore {
       """
       SELECT payment_id, id, kind, amount, state, token, provider_ref, decline_code, attempts,
         created_at, request_hash, reason
-      FROM payment_operations WHERE payment_id = ANY(\(payments)) ORDER BY created_at, id
+      FROM payment_operations WHERE payment_id = ANY(\(payments.tenOrMore)) ORDER BY created_at, id
       """
     ) { row in (try row.next(as: PaymentID.self), try PaymentOperation(&row)) }
     return Dictionary(grouping: rows, by: \.0).mapValues { $0.map(\.1) }

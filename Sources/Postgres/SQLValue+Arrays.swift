@@ -13,6 +13,17 @@ extension Array: SQLEncodable where Element: SQLArrayElement {
   }
 }
 
+extension Array where Element: SQLArrayElement {
+  /// The same set in ten elements or more, for `= ANY`: the first one stands in it several times.
+  ///
+  /// PostgreSQL's plan for any values assumes arrays of ten, and is kept only if it costs no more than plans
+  /// for the very arrays that come. With shorter ones a statement is planned at each call, which takes several
+  /// times as long as running it.
+  package var tenOrMore: [Element] {
+    first.map { self + Array(repeating: $0, count: Swift.max(0, 10 - count)) } ?? self
+  }
+}
+
 extension Array: SQLDecodable where Element: SQLArrayElement {
   package static func decode(_ cell: SQLCell) throws(SQLCellFault) -> [Element] {
     try Element.decodeArray(cell)

@@ -203,7 +203,7 @@ struct CatalogueRepository: Catalogue {
         ON v.product_id = p.id AND v.status = 'active'
       LEFT JOIN variant_prices price
         ON price.variant_id = v.id AND price.currency = \(currency.code)
-      WHERE p.id = ANY(\(ids.padded(with: 0))) AND \(hidden) ORDER BY p.id, v.id
+      WHERE p.id = ANY(\(ids.tenOrMore)) AND \(hidden) ORDER BY p.id, v.id
       """
     ) { row in
       let id: Int = try row.value(at: 0)

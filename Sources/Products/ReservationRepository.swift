@@ -62,7 +62,7 @@ struct ReservationRepository: ReservationStore {
     guard !lines.isEmpty else { return true }
     let variants = lines.map(\.variantId)
     let known: [Int] = try await runner.values(
-      "SELECT variant_id FROM stock WHERE variant_id = ANY(\(variants))")
+      "SELECT variant_id FROM stock WHERE variant_id = ANY(\(variants.tenOrMore))")
     let unknown = variants.filter { !known.contains($0) }
     guard unknown.isEmpty else { throw ReservationError.unknownVariants(unknown) }
     try await runner.send(
@@ -103,7 +103,7 @@ struct ReservationRepository: ReservationStore {
     try await runner.query(
       """
       SELECT variant_id, on_hand - reserved FROM stock
-      WHERE variant_id = ANY(\(lines.map(\.variantId))) ORDER BY variant_id FOR UPDATE
+      WHERE variant_id = ANY(\(lines.map(\.variantId).tenOrMore)) ORDER BY variant_id FOR UPDATE
       """
     ) { row in (variantID: try row.next(), available: try row.next()) }
   }

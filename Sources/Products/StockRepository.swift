@@ -68,7 +68,7 @@ struct StockRepository: StockStore {
   func lock(_ variantIDs: [Int]) async throws -> [Int] {
     try await runner.values(
       """
-      SELECT variant_id FROM stock WHERE variant_id = ANY(\(variantIDs))
+      SELECT variant_id FROM stock WHERE variant_id = ANY(\(variantIDs.tenOrMore))
       ORDER BY variant_id FOR UPDATE
       """)
   }

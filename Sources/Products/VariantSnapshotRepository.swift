@@ -15,13 +15,15 @@ struct VariantSnapshotRepository: Sendable {
         CASE WHEN v.id = p.default_variant_id THEN p.name ELSE p.name || ' ' || v.name END,
         v.sku, CASE WHEN p.status = 'active' THEN v.status ELSE p.status END,
         price.amount, s.on_hand - s.reserved
-      FROM variants v
+      FROM (
+        SELECT unnest(\(query.ids.tenOrMore)) AS id
+        UNION SELECT default_variant_id FROM products WHERE id = ANY(\(query.productIDs.tenOrMore))
+      ) AS wanted
+      JOIN variants v ON v.id = wanted.id
       JOIN products p ON p.id = v.product_id
       JOIN stock s ON s.variant_id = v.id
       LEFT JOIN variant_prices price
         ON price.variant_id = v.id AND price.currency = \(query.currency)
-      WHERE v.id = ANY(\(query.ids))
-        OR p.id = ANY(\(query.productIDs)) AND v.id = p.default_variant_id
       ORDER BY v.id
       """
     ) { row in
