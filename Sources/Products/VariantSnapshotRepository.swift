@@ -7,7 +7,18 @@ struct VariantSnapshotRepository: Sendable {
   let runner: any SQLRunner
 
   func snapshots(_ query: VariantQuery) async throws -> [VariantSnapshot] {
-    try await runner.query(
+    // Only what is asked for: a plan that holds for any values would have to search for nothing, too.
+    var wanted: [SQL] = []
+    if !query.ids.isEmpty { wanted.append("SELECT DISTINCT unnest(\(query.ids.tenOrMore)) AS id") }
+    if !query.productIDs.isEmpty {
+      wanted.append(
+        """
+        SELECT default_variant_id AS id FROM products
+        WHERE id = ANY(\(query.productIDs.tenOrMore))
+        """)
+    }
+    if wanted.isEmpty { return [] }
+    return try await runner.query(
       """
       SELECT v.id, p.id, v.id = p.default_variant_id,
         (SELECT count(*) FROM variants all_v
@@ -15,10 +26,7 @@ struct VariantSnapshotRepository: Sendable {
         CASE WHEN v.id = p.default_variant_id THEN p.name ELSE p.name || ' ' || v.name END,
         v.sku, CASE WHEN p.status = 'active' THEN v.status ELSE p.status END,
         price.amount, s.on_hand - s.reserved
-      FROM (
-        SELECT unnest(\(query.ids.tenOrMore)) AS id
-        UNION SELECT default_variant_id FROM products WHERE id = ANY(\(query.productIDs.tenOrMore))
-      ) AS wanted
+      FROM (\(SQL.joined(wanted, separator: " UNION "))) AS wanted
       JOIN variants v ON v.id = wanted.id
       JOIN products p ON p.id = v.product_id
       JOIN stock s ON s.variant_id = v.id
