@@ -133,7 +133,12 @@ struct ConsulRegistrationTests {
     await told.wait { $0 == .registered(.initial) }
     let newer = ConsulRegistration(wanted, client: client)
     let newerRunning = Task { await newer.run() }
-    await told.wait { $0 == .yielded(toBoot: newer.boot) }
+    guard await told.wait(for: { $0 == .yielded(toBoot: newer.boot) }) != nil else {
+      olderRunning.cancel()
+      newerRunning.cancel()
+      Issue.record("it did not yield")
+      return
+    }
     await olderRunning.value
     #expect(!older.isRegistered)
     await older.deregister()
