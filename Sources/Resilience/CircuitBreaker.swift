@@ -36,7 +36,7 @@ package final class CircuitBreaker: Sendable {
   package let name: String
   package let config: CircuitBreakerConfig
   private let rules: CircuitBreakerRules
-  let clock: any ResilienceClock
+  private let clock: any ResilienceClock
   /// The clock, if it is the real one: a call reads it twice, and without a detour by its protocol.
   private let realClock: MonotonicClock?
   private let core: Mutex<CircuitBreakerCore>
