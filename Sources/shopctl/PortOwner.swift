@@ -32,7 +32,11 @@ struct PortOwner: Equatable, Sendable {
   /// Socket inode of a listener (state 0A) on a loopback or wildcard address.
   private static func listenerInode(port: Int) -> String? {
     for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
-      guard let data = FileManager.default.contents(atPath: table) else { continue }
+      // To the end: `FileManager` takes the first page (27 sockets) for the whole, as the kernel names
+      // no size.
+      guard let file = FileHandle(forReadingAtPath: table), let data = try? file.readToEnd() else {
+        continue
+      }
       for line in String(decoding: data, as: UTF8.self).split(separator: "\n").dropFirst() {
         let fields = line.split(separator: " ", omittingEmptySubsequences: true)
         guard fields.count > 9, fields[3] == "0A" else { continue }

@@ -22,15 +22,32 @@ struct PortOwnerTests {
       trouble.next[0].hasPrefix("Free it, or run: ./shop up --ports-from 20000 --port order="))
   }
 
-  @Test("a free port has no owner")
+  @Test("owners are found among more sockets than one page of the kernel's table holds")
+  func amongMany() throws {
+    let listeners = try (0..<100).map { _ in try Self.listen() }
+    defer { for listener in listeners { close(listener.descriptor) } }
+    for listener in listeners {
+      #expect(PortOwner.of(port: listener.port)?.pid == getpid())
+    }
+  }
+
+  @Test("a port that nobody listens on has no owner")
   func free() throws {
-    let (listener, port) = try Self.listen()
-    close(listener)
+    // Bound, so that no other test is given it meanwhile.
+    let (bound, port) = try Self.bindLoopback()
+    defer { close(bound) }
     #expect(PortOwner.of(port: port) == nil)
   }
 
   /// A listener on 127.0.0.1 and the port it was given.
   private static func listen() throws -> (descriptor: Int32, port: Int) {
+    let (descriptor, port) = try bindLoopback()
+    try #require(Glibc.listen(descriptor, 1) == 0)
+    return (descriptor, port)
+  }
+
+  /// A socket bound to a port of 127.0.0.1 that the kernel chose.
+  private static func bindLoopback() throws -> (descriptor: Int32, port: Int) {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
@@ -39,7 +56,6 @@ struct PortOwnerTests {
     try withUnsafeMutablePointer(to: &address) {
       try $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         try #require(bind(descriptor, $0, length) == 0)
-        try #require(Glibc.listen(descriptor, 1) == 0)
         try #require(getsockname(descriptor, $0, &length) == 0)
       }
     }
