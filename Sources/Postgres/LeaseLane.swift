@@ -145,8 +145,12 @@ final class LeaseLane: ConnectionOwner {
     for position in waiters.indices { waiters[position].deadline = deadline }
   }
 
+  /// Counted before they are told, so that who was refused sees nobody wait.
   private func refuseWaiters(_ error: PostgresError) {
-    while let waiter = waiters.popFirst() { waiter.tenant.refuse(error) }
+    let refused = waiters
+    waiters = []
+    changed()
+    for waiter in refused { waiter.tenant.refuse(error) }
   }
 
   func connectionDrained(_ connection: Connection) {
@@ -207,16 +211,18 @@ final class LeaseLane: ConnectionOwner {
     guard waiters.contains(where: { isOver($0) || !$0.tenant.wantsConnection }) else { return }
     let before = waiters
     waiters = []
+    var refused: [(tenant: any Tenant, error: PostgresError)] = []
     for waiter in before {
       if !waiter.tenant.wantsConnection {
-        waiter.tenant.refuse(.notSent(reason: "cancelled"))
+        refused.append((waiter.tenant, .notSent(reason: "cancelled")))
       } else if isOver(waiter) {
-        waiter.tenant.refuse(.poolExhausted)
+        refused.append((waiter.tenant, .poolExhausted))
       } else {
         waiters.append(waiter)
       }
     }
     changed()
+    for (tenant, error) in refused { tenant.refuse(error) }
   }
 
   private func stop(_ run: StatementRun, on connection: Connection, at now: MonotonicTime) {
