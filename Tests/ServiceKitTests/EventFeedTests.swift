@@ -126,6 +126,30 @@ struct EventFeedTests {
     }
   }
 
+  @Test("a reader of some types waits past the others, and misses none of its own")
+  func waitsPastOthers() async throws {
+    let bench = try await KitBench()
+    let router = router(bench)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask(executorPreference: KitBench.loops.preferred) {
+        let response = try await read(router, "after=0&wait=10&types=thing.wanted")
+        #expect(try subjects(response) == ["4"])
+        #expect(response.fields["X-Next-Position"] == "4")
+      }
+      group.addTask {
+        for index in 1...3 {
+          try await bench.append("thing.other", subject: "\(index)")
+          _ = try await bench.sequencer.number()
+          bench.signal.raise(.numbered)
+        }
+        try await bench.append("thing.wanted", subject: "4")
+        _ = try await bench.sequencer.number()
+        bench.signal.raise(.numbered)
+      }
+      try await group.waitForAll()
+    }
+  }
+
   @Test("a reader that waits is woken by what another process of the service numbered")
   func wokenByReplica() async throws {
     let bench = try await KitBench()

@@ -33,10 +33,12 @@ struct EventFeed: Sendable {
     let types: [String]? = try query.list("types")
 
     let end = ContinuousClock.now + min(.seconds(wait), Self.waitMax)
+    // Where the reader would go on: what is not of its types is looked through once, not at each look.
+    var place = after
     while true {
       let seen = signal.count(.numbered)
-      let slice = try await read(after: after, limit: limit, types: types)
-      guard after <= slice.head else {
+      let slice = try await read(after: place, limit: limit, types: types)
+      guard place <= slice.head else {
         // The feed was begun anew (`seed --reset`): what is numbered now would never reach this reader.
         throw Problem(
           .gone, "The feed ends at position \(slice.head); it was begun anew.",
@@ -47,6 +49,7 @@ struct EventFeed: Sendable {
       if !slice.events.isEmpty || left <= .zero || isDraining || Task.isCancelled {
         return try slice.response()
       }
+      place = slice.next
       guard let loop = EventLoop.current else { preconditionFailure("handlers run on a loop") }
       await signal.wait(for: .numbered, since: seen, limit: min(left, pollInterval), on: loop)
     }

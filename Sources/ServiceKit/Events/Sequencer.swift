@@ -10,6 +10,11 @@ import Postgres
 /// lock, and two sequencers would number the same rows.
 struct Sequencer: Sendable {
   static let batchMax = 500
+  /// Between one numbering and the next, so that under load the events of many changes are numbered, read
+  /// and applied together; each numbering wakes every reader of the feed.
+  static let gatherInterval: Duration = .milliseconds(50)
+  /// Right after an append the row is not committed yet.
+  static let commitInterval: Duration = .milliseconds(5)
   /// How long a row may wait when nobody told of it (another process wrote it, or its transaction
   /// was slow to commit).
   static let pollInterval: Duration = .milliseconds(100)
@@ -36,15 +41,14 @@ struct Sequencer: Sendable {
         // Who is not told looks by itself; numbering goes on.
         try? await bell.ring()
       }
-      if numbered < Self.batchMax {
-        // Right after an append the row is not committed yet: look again soon.
-        let isFresh = signal.count(.unnumbered) != seenBefore || numbered > 0
-        guard let loop = EventLoop.current else { preconditionFailure("workers run on a loop") }
-        if isFresh {
-          try await loop.sleep(for: .milliseconds(5))
-        } else {
-          await signal.wait(for: .unnumbered, since: seen, limit: Self.pollInterval, on: loop)
-        }
+      guard let loop = EventLoop.current else { preconditionFailure("workers run on a loop") }
+      if numbered == Self.batchMax { continue }
+      if numbered > 0 {
+        try await loop.sleep(for: Self.gatherInterval)
+      } else if signal.count(.unnumbered) != seenBefore {
+        try await loop.sleep(for: Self.commitInterval)
+      } else {
+        await signal.wait(for: .unnumbered, since: seen, limit: Self.pollInterval, on: loop)
       }
     }
   }
