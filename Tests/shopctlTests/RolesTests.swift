@@ -36,6 +36,8 @@ struct RolesTests {
       try await session("order_app").run(["CREATE TABLE orders.more (id int)"])
     }
     #expect(try await session("order_app").value("SHOW lock_timeout") == "2s")
+    #expect(try await session("order_app").value("SHOW jit") == "off")
+    #expect(try await session("psp_sim").value("SHOW jit") == "off")
     #expect(try await session("order_app").value("SHOW search_path") == "orders")
   }
 }
