@@ -11,7 +11,7 @@ final class Load: Sendable {
   }
 
   /// Characters of a reason in the table.
-  static let reasonMax = 60
+  static let reasonMax = 240
 
   private let perSecond: Int
   private let loop: EventLoop
