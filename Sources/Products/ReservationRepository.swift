@@ -84,7 +84,11 @@ struct ReservationRepository: ReservationStore {
           SELECT FROM stock s, \(Self.table(lines)) AS wanted (variant, quantity)
           WHERE s.variant_id = wanted.variant AND s.on_hand - s.reserved < wanted.quantity)
         """)
-    guard !moved.isEmpty || lines.isEmpty else { return try await shortages(of: wanted) }
+    guard moved.count == lines.count else {
+      let shortages = try await shortages(of: wanted)
+      guard !shortages.isEmpty else { throw PostgresError.invalid("stock is there, but not taken") }
+      return shortages
+    }
     for stock in moved where stock.hasBecomeLow(by: -(wanted[stock.variantID] ?? 0)) {
       try await stock.tellLow(to: outbox, in: runner)
     }

@@ -126,28 +126,36 @@ struct EventFeedTests {
     }
   }
 
+  /// Returns when a reader with connections of its own has looked, and waits.
+  private func untilReaderHasLooked(_ bench: KitBench) async throws {
+    let hasLooked: SQL = """
+      WITH reader AS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+        AND state = 'idle' AND query LIKE '%LEFT JOIN LATERAL%' AND pid <> pg_backend_pid())
+      SELECT EXISTS (TABLE reader)
+      """
+    while try await bench.database.value(hasLooked, as: Bool.self) != true {}
+  }
+
   @Test("a reader of some types waits past the others, and misses none of its own")
   func waitsPastOthers() async throws {
     let bench = try await KitBench()
-    let router = router(bench)
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask(executorPreference: KitBench.loops.preferred) {
-        let response = try await read(router, "after=0&wait=10&types=thing.wanted")
-        #expect(try subjects(response) == ["4"])
-        #expect(response.fields["X-Next-Position"] == "4")
-      }
-      group.addTask {
-        for index in 1...3 {
-          try await bench.append("thing.other", subject: "\(index)")
-          _ = try await bench.sequencer.number()
-          bench.signal.raise(.numbered)
-        }
-        try await bench.append("thing.wanted", subject: "4")
-        _ = try await bench.sequencer.number()
-        bench.signal.raise(.numbered)
-      }
-      try await group.waitForAll()
+    let replica = try bench.replica()
+    let router = router(replica)
+    let reader = Task(executorPreference: KitBench.loops.preferred) {
+      try await read(router, "after=0&wait=10&types=thing.wanted")
     }
+    try await untilReaderHasLooked(bench)
+    for index in 1...3 {
+      try await bench.append("thing.other", subject: "\(index)")
+      _ = try await bench.sequencer.number()
+      replica.signal.raise(.numbered)
+    }
+    try await bench.append("thing.wanted", subject: "4")
+    _ = try await bench.sequencer.number()
+    replica.signal.raise(.numbered)
+    let response = try await reader.value
+    #expect(try subjects(response) == ["4"])
+    #expect(response.fields["X-Next-Position"] == "4")
   }
 
   @Test("a reader that waits is woken by what another process of the service numbered")
@@ -169,13 +177,7 @@ struct EventFeedTests {
       let response = try await read(router, "after=0&wait=10")
       return (response: response, at: ContinuousClock.now)
     }
-    // It has looked and found nothing.
-    let hasLooked: SQL = """
-      WITH reader AS (SELECT FROM pg_stat_activity WHERE datname = current_database()
-        AND state = 'idle' AND query LIKE '%LEFT JOIN LATERAL%' AND pid <> pg_backend_pid())
-      SELECT EXISTS (TABLE reader)
-      """
-    while try await bench.database.value(hasLooked, as: Bool.self) != true {}
+    try await untilReaderHasLooked(bench)
     let start = ContinuousClock.now
     try await bench.append("thing.made")
     let answer = try await reader.value
