@@ -10,6 +10,8 @@ struct Blows: Sendable {
 
   /// How long the services may take to be ready again once nothing is done to them any more.
   static let mendedWithin: Duration = .seconds(120)
+  /// Between two looks at how the services are.
+  private static let lookInterval: Duration = .milliseconds(500)
 
   /// - Returns: how many blows of each kind hit something.
   func run(_ steps: [ChaosPlan.Step], since start: ContinuousClock.Instant) async -> [String: Int] {
@@ -99,6 +101,15 @@ struct Blows: Sendable {
     supervisor.process.send(SIGHUP)
   }
 
+  /// Starts a service again soon after each of its deaths, until the task is cancelled: two deaths within a
+  /// minute already make the supervisor wait, in the end longer than an order may take.
+  func keepUp(_ service: String) async {
+    while !Task.isCancelled {
+      startAgain(service)
+      await pause(Self.lookInterval)
+    }
+  }
+
   /// - Returns: whether no service has a rule any more.
   private func forgetFaults() async -> Bool {
     do {
@@ -122,7 +133,7 @@ struct Blows: Sendable {
       let report = await StatusReport.make(state: state, plan: plan)
       if report.isReady, await forgetFaults() { return [] }
       guard ContinuousClock.now < deadline, !Task.isCancelled else { return report.remarks }
-      await pause(.milliseconds(500))
+      await pause(Self.lookInterval)
     }
   }
 }

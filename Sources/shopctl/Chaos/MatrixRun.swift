@@ -35,6 +35,8 @@ struct MatrixRun: Sendable {
 
   /// - Parameter index: distinguishes this case's purchase from the others'.
   func run(_ test: KillMatrix.Case, index: Int) async -> KillMatrix.Outcome {
+    // Cancelled when the case is over.
+    async let _: Void = blows.keepUp(test.service)
     do {
       return try await attempt(test, index)
     } catch let trouble as Trouble {
