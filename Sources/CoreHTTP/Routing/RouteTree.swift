@@ -122,13 +122,22 @@ struct RouteTree: Sendable {
     {
       return found
     }
-    guard let next = nodes[node].parameter, segment.count > 0,
-      let value = segment.withUnsafeBufferPointer({ String(validating: $0, as: UTF8.self) })
+    guard let next = nodes[node].parameter, segment.count > 0, let value = Self.text(of: segment)
     else { return nil }
     values.append(value)
     if let found = goOn(path, at: position, from: next, &values) { return found }
     values.removeLast()
     return nil
+  }
+
+  /// - Returns: nil for what is no UTF-8.
+  private static func text(of segment: Span<UInt8>) -> String? {
+    // (`String(validating:as:)` is generic code of the library, and looks for its types at each call.)
+    do throws(UTF8.ValidationError) {
+      return String(copying: try UTF8Span(validating: segment))
+    } catch {
+      return nil
+    }
   }
 
   private func goOn(

@@ -19,6 +19,9 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   /// So many connections may have taken memory that is worth giving back: 4 MB with full buffers.
   private static let crowdMin = 12
 
+  /// After an accept in vain, for which the kernel makes a socket all the same, so many events are taken for
+  /// one connection each. If there are more, the next turn has an event, too.
+  private static let singleAccepts = 15
   /// After one that was read from in vain, so many new connections are not, and wait for their event.
   private static let newcomersToWait = 15
   /// Parsers kept for connections to come: under load one closes as another opens.
@@ -45,6 +48,7 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
 
   private let census: ConnectionCensus
   @exclusivity(unchecked) private var connections: [Connection] = []  // see Connection.parser
+  private var singleAcceptsLeft = 0
   private var newcomersStillToWait = 0
   @exclusivity(unchecked) private var spares: [RequestParser] = []
   /// The most connections since memory was given back.
@@ -94,7 +98,9 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   @discardableResult
   private func acceptInARow() -> Bool {
     guard let listener, !isAcceptingPaused else { return false }
-    for _ in 0..<Self.acceptsInARowMax {
+    let isSingle = singleAcceptsLeft > 0
+    if isSingle { singleAcceptsLeft -= 1 }
+    for _ in 0..<(isSingle ? 1 : Self.acceptsInARowMax) {
       guard census.enter() else {
         pauseAccepting()
         return false
@@ -111,7 +117,9 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
       census.leave()
       switch reason {
       case ECONNABORTED, EINTR, EPROTO: continue
-      case EAGAIN: return false
+      case EAGAIN:
+        singleAcceptsLeft = Self.singleAccepts
+        return false
       default:
         // Out of descriptors or memory: the next look tries again, rather than every turn.
         pauseAccepting()
