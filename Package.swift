@@ -21,12 +21,12 @@ func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target
 }
 
 /// A service's slice: all of its domain, routes and repositories, and the document of its API.
-func slice(_ name: String) -> Target {
+func slice(_ name: String, _ more: [Target.Dependency] = []) -> Target {
   .target(
     name: name,
     dependencies: [
       "ServiceKit", "CoreHTTP", "HTTPMessages", "JSONSyntax", "Postgres", "SharedKernel",
-    ],
+    ] + more,
     resources: [.embedInCode("openapi.yaml")], swiftSettings: strict)
 }
 
@@ -97,7 +97,7 @@ let package = Package(
       ]),
 
     // Slices
-    slice("Products"),
+    slice("Products", ["EventLoops"]),
     slice("Orders"),
     slice("Users"),
     slice("Payments"),

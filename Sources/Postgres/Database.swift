@@ -12,7 +12,8 @@ package import EventLoops
 /// Everything else, `WITH` included, is a write that commits by itself. A read is tried again when its
 /// connection is lost; a write never is.
 package final class Database: SQLRunner {
-  private let group: EventLoopGroup
+  /// The loops that have connections of it.
+  package let group: EventLoopGroup
   private let connections: [LoopConnections]
   let listener: NotificationListener
   private let commitHooks: CommitHooks?
@@ -61,13 +62,6 @@ package final class Database: SQLRunner {
   }
 
   var preferred: LoopConnections { connections[group.preferred.index] }
-
-  /// A lookup whose calls are batched on each of the database's loops.
-  package func batchedLookup<Key, Value>(
-    _ load: @escaping BatchedLookup<Key, Value>.Load
-  ) -> BatchedLookup<Key, Value> {
-    BatchedLookup(on: group, load: load)
-  }
 
   // MARK: Transactions
 

@@ -27,7 +27,7 @@ struct CatalogueRepository: Catalogue {
     self.database = database
     self.cache = cache
     versions = PageVersions(database: database)
-    entries = database.batchedLookup { keys in
+    entries = BatchedLookup(on: database.group) { keys in
       var found = [CatalogueEntry?](repeating: nil, count: keys.count)
       for (look, places) in Dictionary(grouping: keys.indices, by: { keys[$0].look }) {
         let entries = try await Self.entries(places.map { keys[$0].id }, look, in: database, cache)

@@ -23,7 +23,7 @@ struct PageVersions: Sendable {
 
   init(database: Database) {
     self.database = database
-    pages = database.batchedLookup { keys in
+    pages = BatchedLookup(on: database.group) { keys in
       var found = [Rows?](repeating: nil, count: keys.count)
       for (kind, places) in Dictionary(grouping: keys.indices, by: { keys[$0].kind }) {
         let pages = try await Self.pages(after: places.map { keys[$0].after }, kind, in: database)

@@ -1,24 +1,24 @@
-package import EventLoops
+import EventLoops
 
 /// Looks things up for several callers at once: what is asked for in one turn of an event loop becomes one
 /// call of `load` (the pattern of Facebook's DataLoader). Nobody waits for further callers to come.
 ///
 /// A call of `load` belongs to no caller: it has neither their deadline nor their request's ids.
-package final class BatchedLookup<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+final class BatchedLookup<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   /// Finds values for keys, each given once, and answers in their order: nil for what does not exist.
-  package typealias Load = @Sendable (_ keys: [Key]) async throws -> [Value?]
+  typealias Load = @Sendable (_ keys: [Key]) async throws -> [Value?]
 
   private let group: EventLoopGroup
   private let gatherings: [Gathering<Key, Value>]
 
   /// - Parameter keysMax: more than that in one turn become a further call.
-  package init(on group: EventLoopGroup, keysMax: Int = 256, load: @escaping Load) {
+  init(on group: EventLoopGroup, keysMax: Int = 256, load: @escaping Load) {
     self.group = group
     gatherings = group.loops.map { Gathering(loop: $0, keysMax: keysMax, load: load) }
   }
 
   /// - Throws: what `load` throws; `CancellationError` as soon as the task is cancelled.
-  package func value(for key: Key) async throws -> Value? {
+  func value(for key: Key) async throws -> Value? {
     try Task.checkCancellation()
     let loop = group.preferred
     let gathering = gatherings[loop.index]

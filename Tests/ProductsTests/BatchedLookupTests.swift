@@ -2,7 +2,7 @@ import EventLoops
 import Synchronization
 import Testing
 
-@testable import Postgres
+@testable import Products
 
 @Suite("A batched lookup", .timeLimit(.minutes(1)))
 struct BatchedLookupTests {
