@@ -20,6 +20,9 @@ struct CatalogueRepository: Catalogue {
   private struct EntryKey: Hashable {
     let id: Int
     let look: Look
+
+    // Nearly everybody looks at the same.
+    func hash(into hasher: inout Hasher) { hasher.combine(id) }
   }
 
   /// - Parameter cache: nil keeps nothing.

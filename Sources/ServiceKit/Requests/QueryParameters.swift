@@ -86,7 +86,8 @@ package let pageParameters: Set<String> = ["limit", "cursor", "total"]
 
 extension HTTPResponse {
   /// A list with `X-Total-Count` where `total=true` asked for it.
-  package func counting(_ total: Int?) -> HTTPResponse {
-    total.map { adding("X-Total-Count", "\($0)") } ?? self
+  package consuming func counting(_ total: Int?) -> HTTPResponse {
+    guard let total else { return self }
+    return adding("X-Total-Count", "\(total)")
   }
 }

@@ -37,18 +37,18 @@ extension HTTPResponse {
   }
 
   /// With a `Link` to the list's next page, if there is one.
-  package func linking(to next: Cursor?, of call: Call) -> HTTPResponse {
+  package consuming func linking(to next: Cursor?, of call: Call) -> HTTPResponse {
     guard let next else { return self }
     return adding(.link, "<\(call.target(after: next))>; rel=\"next\"")
   }
 
   /// Lets caches keep what anybody may see, for a moment; nothing else may be kept.
-  package func publiclyCacheable(for call: Call) -> HTTPResponse {
+  package consuming func publiclyCacheable(for call: Call) -> HTTPResponse {
     call.request.fields.contains(.authorization)
       ? self : adding(.cacheControl, "public, max-age=5")
   }
 
-  package func adding(_ name: HTTPFieldName, _ value: String) -> HTTPResponse {
+  package consuming func adding(_ name: HTTPFieldName, _ value: String) -> HTTPResponse {
     var response = self
     response.fields[name] = value
     return response
