@@ -1,13 +1,10 @@
 import EventLoops
 
-/// How many calls one loop's lookups have under way at once; what is asked for meanwhile becomes the next.
-private let callsMax = 2
 /// Keys of a call under load, about.
 private let usualCount = 24
 
 /// Looks things up for several callers at once: what is asked for in one turn of an event loop becomes one
-/// call of `load` (the pattern of Facebook's DataLoader), and so does what is asked for while two calls are
-/// under way. Nobody waits for further callers to come.
+/// call of `load` (the pattern of Facebook's DataLoader). Nobody waits for further callers to come.
 ///
 /// A call of `load` belongs to no caller: it has neither their deadline nor their request's ids.
 final class BatchedLookup<Key: Hashable & Sendable, Value: Sendable>: Sendable {
@@ -50,9 +47,6 @@ private final class Gathering<Key: Hashable & Sendable, Value: Sendable>: @unche
   private let keysMax: Int
   private let load: BatchedLookup<Key, Value>.Load
   private var batch = Batch<Key, Value>()
-  private var callsUnderWay = 0
-  /// Whether a call for the batch comes at the end of this turn.
-  private var isCallComing = false
 
   init(loop: EventLoop, keysMax: Int, load: @escaping BatchedLookup<Key, Value>.Load) {
     self.loop = loop
@@ -61,23 +55,19 @@ private final class Gathering<Key: Hashable & Sendable, Value: Sendable>: @unche
   }
 
   func add(_ waiter: Waiter<Value>, for key: Key) {
+    let isFirst = batch.keys.isEmpty
     batch.add(waiter, for: key)
     if batch.keys.count == keysMax {
-      let full = take()
-      Task.detached(executorPreference: loop) { await self.call(full) }
-    } else {
-      callIfThereIsRoom()
+      start()
+    } else if isFirst {
+      // It comes behind every task that is ready now, and so behind whoever may ask in this turn.
+      Task.detached(executorPreference: loop) { await self.run(self.take()) }
     }
   }
 
-  private func callIfThereIsRoom() {
-    guard !isCallComing, callsUnderWay < callsMax, !batch.keys.isEmpty else { return }
-    isCallComing = true
-    // It comes behind every task that is ready now, and so behind whoever may ask in this turn.
-    Task.detached(executorPreference: loop) {
-      self.isCallComing = false
-      await self.call(self.take())
-    }
+  private func start() {
+    let taken = take()
+    Task.detached(executorPreference: loop) { await self.run(taken) }
   }
 
   private func take() -> Batch<Key, Value> {
@@ -85,21 +75,18 @@ private final class Gathering<Key: Hashable & Sendable, Value: Sendable>: @unche
     return batch
   }
 
-  private func call(_ batch: Batch<Key, Value>) async {
+  private func run(_ batch: Batch<Key, Value>) async {
     guard !batch.keys.isEmpty else { return }
-    callsUnderWay += 1
     do {
       let values = try await load(batch.keys)
       for (waiter, place) in batch.waiters { waiter.end(.success(values[place])) }
     } catch {
       for (waiter, _) in batch.waiters { waiter.end(.failure(error)) }
     }
-    callsUnderWay -= 1
-    callIfThereIsRoom()
   }
 }
 
-/// What is asked for in one call.
+/// What is asked for in one turn.
 private struct Batch<Key: Hashable & Sendable, Value: Sendable> {
   /// Each once.
   private(set) var keys: [Key] = []

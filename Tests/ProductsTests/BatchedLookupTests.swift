@@ -64,51 +64,6 @@ struct BatchedLookupTests {
     group.stop()
   }
 
-  /// Holds each call up until it is let go.
-  private final class Gates: Sendable {
-    private let waiting = Mutex<[Int: CheckedContinuation<Void, Never>]>([:])
-    func pass(_ key: Int) async {
-      await withCheckedContinuation { continuation in waiting.withLock { $0[key] = continuation } }
-    }
-    func arrival(of key: Int) async throws {
-      while waiting.withLock({ $0[key] == nil }) { try await Task.sleep(for: .milliseconds(1)) }
-    }
-    func open(_ key: Int) { waiting.withLock { $0.removeValue(forKey: key) }?.resume() }
-  }
-
-  @Test("what is asked for while two calls are under way is one call, once one of them has ended")
-  func gathering() async throws {
-    let calls = Calls()
-    let gates = Gates()
-    let lookup = BatchedLookup<Int, String>(on: group) { keys in
-      calls.note(keys)
-      await gates.pass(keys.min() ?? 0)
-      if keys == [2] { throw Refused() }
-      return keys.map { "\($0)" }
-    }
-    let loop = group.loops[0]
-    func asked(_ key: Int) -> Task<String?, any Error> {
-      Task(executorPreference: loop) { try await lookup.value(for: key) }
-    }
-    let first = asked(1)
-    try await gates.arrival(of: 1)
-    let second = asked(2)
-    try await gates.arrival(of: 2)
-    let others = [3, 4, 5].map(asked)
-    // A loop's tasks run one after the other, so those three have asked by then.
-    for _ in 0..<3 { await Task(executorPreference: loop) {}.value }
-    #expect(calls.all == [[1], [2]])
-    gates.open(2)  // it fails, and has ended all the same
-    try await gates.arrival(of: 3)
-    #expect(calls.all == [[1], [2], [3, 4, 5]])
-    await #expect(throws: Refused.self) { try await second.value }
-    gates.open(3)
-    for (key, other) in zip(3..., others) { #expect(try await other.value == "\(key)") }
-    gates.open(1)
-    #expect(try await first.value == "1")
-    group.stop()
-  }
-
   @Test("a failure reaches all who asked, and nobody after them")
   func failure() async throws {
     let calls = Calls()
