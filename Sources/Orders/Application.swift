@@ -26,7 +26,9 @@ package struct OrderApplication: ShopService {
     self.context = context
     let logger = context.logger
     var runner = CheckoutRunner(
-      store: SagaRepository(database: context.database, outbox: context.outbox) { saga, error in
+      store: SagaRepository(
+        database: context.database, outbox: context.outbox, holder: context.leaseHolder
+      ) { saga, error in
         logger.error(
           "a saga's row cannot be read, and nobody goes on with it",
           metadata: ["saga": "\(saga)", "error": "\(error)"])
@@ -39,7 +41,8 @@ package struct OrderApplication: ShopService {
     catalogue = product
     addresses = UserClient(upstream: context.upstream("user-service"))
     orders = OrderService(
-      store: OrderRepository(database: context.database, outbox: context.outbox),
+      store: OrderRepository(
+        database: context.database, outbox: context.outbox, holder: context.leaseHolder),
       catalogue: product, terms: terms, addresses: addresses,
       carts: CartRepository(runner: context.database), checkout: runner,
       captureMode: settings.captureMode)
@@ -67,7 +70,8 @@ package struct OrderApplication: ShopService {
     ).add(to: &routes)
     FollowUpRoutes(
       followUps: FollowUpService(
-        store: FollowUpRepository(database: context.database, outbox: context.outbox),
+        store: FollowUpRepository(
+          database: context.database, outbox: context.outbox, holder: context.leaseHolder),
         orders: orders)
     ).add(to: &routes)
     SagaRoutes(sagas: SagaOverviewRepository(database: context.database)).add(to: &routes)

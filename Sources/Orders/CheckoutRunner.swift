@@ -3,6 +3,9 @@ import SharedKernel
 /// Where sagas are kept. Each call is one database transaction; those that take a lease throw
 /// `LeaseLost` when its epoch has passed, and leave no effect.
 protocol SagaStore: Sendable {
+  /// Ends the leases of whoever ran sagas before where this process does, as after a crash. A saga that somebody
+  /// is just changing is passed over.
+  func freePredecessorsLeases() async throws
   /// Takes sagas that are due, and whose lease is free, for `lease` from now; the longest due first.
   func takeDue(countMax: Int, lease: Duration) async throws -> [SagaLease]
   /// Takes the running saga of one order if its lease is free.

@@ -17,6 +17,7 @@ struct CheckoutWorker: Sendable {
   ///
   /// - Throws: what taking sagas throws.
   func run() async throws {
+    try await runner.store.freePredecessorsLeases()
     let running = Running()
     try await withThrowingDiscardingTaskGroup { group in
       while !Task.isCancelled {

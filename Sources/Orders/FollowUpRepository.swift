@@ -7,6 +7,7 @@ import SharedKernel
 struct FollowUpRepository: FollowUpStore {
   let database: Database
   let outbox: Outbox
+  let holder: LeaseHolder
 
   func command(_ key: OrderKey) async throws -> FollowUpCommand? {
     try await command(key, in: database)
@@ -116,10 +117,10 @@ struct FollowUpRepository: FollowUpStore {
         try await transaction.send(
           """
           INSERT INTO sagas (id, kind, ref_id, order_id, step, direction, input, traceparent,
-            lease_until)
+            lease_until, holder)
           VALUES (\(saga.id), \(saga.kind), \(saga.reference), \(order.id), \(saga.step),
             \(saga.step.direction), \(JSONText(try JSONEncoding.encode(saga.input))),
-            \(saga.traceparent), now() + \(seconds(lease)))
+            \(saga.traceparent), now() + \(seconds(lease)), \(holder.name))
           """)
         return .accepted(saga)
       }

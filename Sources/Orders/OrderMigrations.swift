@@ -257,4 +257,9 @@ let orderMigrations: [Migration] = [
     CREATE INDEX carts_merged ON carts (merged_into) WHERE merged_into IS NOT NULL;
     GRANT DELETE ON carts TO order_app;
     """),
+  Migration(
+    "0007-lease-holders",
+    """
+    ALTER TABLE sagas ADD COLUMN holder text;
+    """),
 ]

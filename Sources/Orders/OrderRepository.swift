@@ -8,6 +8,7 @@ import SharedKernel
 struct OrderRepository: OrderStore {
   let database: Database
   let outbox: Outbox
+  let holder: LeaseHolder
 
   // MARK: Reading
 
@@ -236,9 +237,10 @@ struct OrderRepository: OrderStore {
     let begun: SQL = """
       , begun AS (
         INSERT INTO sagas (id, kind, ref_id, order_id, step, direction, deadline, input,
-          traceparent, lease_until)
+          traceparent, lease_until, holder)
         SELECT \(saga), 'checkout', id, id, \(CheckoutSaga.Step.hold), 'forward',
-          \(new.deadline), \(json), \(trace), now() + \(seconds(new.lease))
+          \(new.deadline), \(json), \(trace), now() + \(seconds(new.lease)),
+          \(holder.name)
         FROM accepted
       )
       SELECT number FROM accepted

@@ -9,10 +9,23 @@ import SharedKernel
 struct SagaRepository: SagaStore {
   let database: Database
   let outbox: Outbox
+  let holder: LeaseHolder
   /// Told of a saga whose row cannot be read; it is left to its lease, and the others go on.
   var unreadable: @Sendable (ID<SagaLease>, any Error) -> Void = { _, _ in }
 
   // MARK: Taking
+
+  func freePredecessorsLeases() async throws {
+    _ = try await database.execute(
+      """
+      UPDATE sagas SET lease_until = now()
+      WHERE id IN (
+        SELECT id FROM sagas
+        WHERE state = 'running' AND lease_until > now() AND \(holder.isPredecessor)
+        FOR UPDATE SKIP LOCKED
+      )
+      """)
+  }
 
   func takeDue(countMax: Int, lease: Duration) async throws -> [SagaLease] {
     try await take(
@@ -36,7 +49,8 @@ struct SagaRepository: SagaStore {
         FOR UPDATE SKIP LOCKED
       )
       UPDATE sagas s
-      SET lease_until = now() + \(seconds(lease)), epoch = s.epoch + 1, woken = false
+      SET lease_until = now() + \(seconds(lease)), epoch = s.epoch + 1, holder = \(holder.name),
+        woken = false
       FROM due, orders o
       WHERE s.id = due.id AND o.id = s.order_id
       RETURNING s.id, s.kind, s.ref_id, s.epoch, o.id, o.user_id, o.currency, o.total, o.capture_mode,

@@ -42,11 +42,13 @@ struct ContractShop {
       upstream: RouterUpstream(name: "user-service", router: userRouter, caller: name))
     let outbox = Outbox(signal: FeedSignal())
     orders = OrderService(
-      store: OrderRepository(database: database, outbox: outbox), catalogue: client,
+      store: OrderRepository(database: database, outbox: outbox, holder: LeaseHolder()),
+      catalogue: client,
       terms: SalesTermsRepository(database: database), addresses: addresses,
       carts: CartRepository(runner: database),
       checkout: CheckoutRunner(
-        store: SagaRepository(database: database, outbox: outbox), stock: client,
+        store: SagaRepository(database: database, outbox: outbox, holder: LeaseHolder()),
+        stock: client,
         payments: PaymentClient(upstream: payments), timings: CheckoutTimings()),
       captureMode: captureMode)
     let secrets = try ServiceSecrets(key: [UInt8](repeating: 4, count: 32))
@@ -54,7 +56,8 @@ struct ContractShop {
     OrderRoutes(orders: orders, secrets: secrets).add(to: &routes)
     FollowUpRoutes(
       followUps: FollowUpService(
-        store: FollowUpRepository(database: database, outbox: outbox), orders: orders)
+        store: FollowUpRepository(database: database, outbox: outbox, holder: LeaseHolder()),
+        orders: orders)
     ).add(to: &routes)
     router = routes.router
   }

@@ -334,6 +334,42 @@ import Testing
     _ = try await store.advance(new, to: .authorize, figures: nil, for: .seconds(15))
   }
 
+  @Test("sagas that were left by a process at the same place are due at once, others' are not")
+  func predecessor() async throws {
+    let bench = try await OrdersBench()
+    let outbox = Outbox(signal: FeedSignal())
+    func store(at place: String, begun time: UInt64) -> SagaRepository {
+      SagaRepository(
+        database: bench.database, outbox: outbox,
+        holder: LeaseHolder(place: place, process: UUID128(high: time, low: 0)))
+    }
+    func orders() async throws -> [OrderID] {
+      try await store(at: "third:1", begun: 1).takeDue(countMax: 10, lease: .zero).map(\.order.id)
+    }
+    let (left, others) = (try await bench.place(wait: .zero), try await bench.place(wait: .zero))
+    let older = store(at: "host:8082", begun: 1)
+    _ = try await store(at: "host:8082", begun: 2).take(of: left.id, lease: .seconds(3600))
+    _ = try await store(at: "other:8082", begun: 2).take(of: others.id, lease: .seconds(3600))
+    let successor = store(at: "host:8082", begun: 3)
+    #expect(try await orders() == [])
+    try await older.freePredecessorsLeases()
+    #expect(try await orders() == [], "the older one takes nothing of the newer")
+    try await successor.freePredecessorsLeases()
+    #expect(try await orders() == [left.id])
+    // What it holds itself is not left by anybody.
+    _ = try await successor.take(of: left.id, lease: .seconds(3600))
+    try await successor.freePredecessorsLeases()
+    #expect(try await orders() == [])
+  }
+
+  @Test("who begins a saga is written down as its holder")
+  func holder() async throws {
+    let bench = try await OrdersBench()
+    _ = try await bench.place(wait: .zero)
+    let holder: String? = try await bench.database.value("SELECT holder FROM sagas")
+    #expect(holder == bench.holder.name)
+  }
+
   // MARK: Rows that cannot be run
 
   @Test("a saga that cannot be read, or is of a later version's kind, does not hold up the others")
@@ -349,8 +385,9 @@ import Testing
     try await bench.database.execute(
       "UPDATE sagas SET kind = 'exchange' WHERE order_id = \(later.id)")
     let told = Mutex<[ID<SagaLease>]>([])
-    let store = SagaRepository(database: bench.database, outbox: Outbox(signal: FeedSignal())) {
-      saga, _ in told.withLock { $0.append(saga) }
+    let store = SagaRepository(
+      database: bench.database, outbox: Outbox(signal: FeedSignal()), holder: bench.holder
+    ) { saga, _ in told.withLock { $0.append(saga) }
     }
     let leases = try await store.takeDue(countMax: 10, lease: .seconds(15))
     #expect(leases.map(\.order.id) == [sound.id])

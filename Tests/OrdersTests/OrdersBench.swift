@@ -22,6 +22,8 @@ struct OrdersBench: Sendable {
   let product: ProductClient
   let pricer: CartPricer
   let followUps: FollowUpService
+  /// Who begins sagas here.
+  let holder = LeaseHolder()
 
   private static let loops = EventLoopGroup(count: 1)
 
@@ -46,15 +48,17 @@ struct OrdersBench: Sendable {
       terms: SalesTermsRepository(database: database))
     self.clock = clock
     runner = CheckoutRunner(
-      store: SagaRepository(database: database, outbox: outbox), stock: product,
+      store: SagaRepository(database: database, outbox: outbox, holder: holder), stock: product,
       payments: PaymentClient(upstream: peers.payment), timings: timings, now: { clock.now },
       random: { 0.5 }, sleep: { clock.advance($0) })
     orders = OrderService(
-      store: OrderRepository(database: database, outbox: outbox), catalogue: product,
+      store: OrderRepository(database: database, outbox: outbox, holder: holder),
+      catalogue: product,
       terms: SalesTermsRepository(database: database), addresses: addresses,
       carts: CartRepository(runner: database), checkout: runner, captureMode: captureMode)
     followUps = FollowUpService(
-      store: FollowUpRepository(database: database, outbox: outbox), orders: orders)
+      store: FollowUpRepository(database: database, outbox: outbox, holder: holder),
+      orders: orders)
   }
 
   private static func makeDatabase(lockTimeout: String) async throws -> (Database, String) {

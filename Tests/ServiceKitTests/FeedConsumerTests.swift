@@ -34,12 +34,12 @@ struct FeedConsumerTests {
 
   /// Writes the subject of each event as an effect; `apply` runs after that.
   private func consumer(
-    _ bench: KitBench, _ feed: Feed? = nil,
+    _ bench: KitBench, _ feed: Feed? = nil, as holder: LeaseHolder = LeaseHolder(),
     then apply: @escaping FeedConsumer.Apply = { _, _ in }
   ) -> FeedConsumer {
     FeedConsumer(
       source: "kit", types: ["thing.made"], upstream: feed ?? Feed(bench),
-      database: bench.database, logger: KitBench.logger
+      database: bench.database, logger: KitBench.logger, holder: holder
     ) { event, transaction in
       try await KitBench.note(
         event.isReplay ? "again \(event.subject)" : event.subject, in: transaction)
@@ -195,6 +195,27 @@ struct FeedConsumerTests {
     await consumer.giveBackLease(place)
     let next = try #require(try await consumer.takeLease())
     #expect(next.epoch == place.epoch + 1)
+  }
+
+  @Test("what a process left that read at the same place is taken at once, others' leases are not")
+  func predecessor() async throws {
+    let bench = try await KitBench()
+    func reader(at place: String, begun time: UInt64) -> FeedConsumer {
+      consumer(bench, as: LeaseHolder(place: place, process: UUID128(high: time, low: 0)))
+    }
+    let predecessor = reader(at: "host:8082", begun: 1)
+    var dead = try #require(try await predecessor.takeLease())
+    for elsewhere in ["host:80", "host:80821", "other:8082"] {
+      #expect(try await reader(at: elsewhere, begun: 2).takeLease() == nil)
+    }
+    #expect(try await consumer(bench).takeLease() == nil)
+    let successor = reader(at: "host:8082", begun: 2)
+    let place = try #require(try await successor.takeLease())
+    #expect(place.epoch == dead.epoch + 1)
+    #expect(try await successor.takeLease() == nil, "it holds the lease itself")
+    // It was not dead after all.
+    #expect(try await predecessor.advance(&dead) == false)
+    #expect(try await predecessor.takeLease() == nil, "it takes nothing back")
   }
 
   @Test("a consumer that lost its lease while it was reading writes nothing")

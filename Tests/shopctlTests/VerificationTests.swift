@@ -70,6 +70,18 @@ import Testing
     #expect(found.text.contains("and \(movements.violationCount - 3) more"))
   }
 
+  @Test("events of types that their reader does not read are not unread")
+  func unwanted() async throws {
+    let found = try await BoughtShop.shared().verification(after: [
+      """
+      UPDATE notification.consumer_offsets SET position = position - 1, types = '{no.such}'
+      WHERE source = 'order-service'
+      """
+    ])
+    let read = try #require(found.results.first { $0.title.hasSuffix("every reader has read it") })
+    #expect(read.verdict == .held, "\(read.violations)")
+  }
+
   @Test("a database without the shop's tables is no shop that holds")
   func nothing() async throws {
     let tables = MigratedShop.schemas.map { schema -> SQL in
@@ -442,9 +454,10 @@ struct Sabotage: Sendable, CustomTestStringConvertible {
       WHERE order_id = \(aConfirmed)
       """),
     Sabotage(
-      "I11", "every reader has read it", says: "notification has read",
+      "I11", "every reader has read it", says: "notification has 1 events of orders unread",
       """
-      UPDATE notification.consumer_offsets SET position = position - 1
+      UPDATE notification.consumer_offsets SET position = (
+        SELECT max(position) - 1 FROM orders.outbox WHERE types IS NULL OR type = ANY(types))
       WHERE source = 'order-service'
       """),
     Sabotage(

@@ -52,15 +52,18 @@ package struct FeedConsumer: Sendable {
   let database: Database
   let logger: Logger
   let lags: ConsumerLags
+  let holder: LeaseHolder
   let apply: Apply
 
   /// - Parameters:
   ///   - source: the service whose feed is read: `order-service`.
   ///   - types: the short types wanted.
+  ///   - holder: who reads. A process that read here before does so no more.
   ///   - apply: the effect; no remote calls, since it runs inside the transaction.
   package init(
     source: String, types: [String], upstream: any Upstream, database: Database, logger: Logger,
-    lags: ConsumerLags = ConsumerLags(), apply: @escaping Apply
+    lags: ConsumerLags = ConsumerLags(), holder: LeaseHolder = LeaseHolder(),
+    apply: @escaping Apply
   ) {
     self.source = source
     self.types = types
@@ -68,6 +71,7 @@ package struct FeedConsumer: Sendable {
     self.database = database
     self.logger = logger
     self.lags = lags
+    self.holder = holder
     self.apply = apply
   }
 
@@ -111,9 +115,9 @@ package struct FeedConsumer: Sendable {
       try await transaction.first(
         """
         UPDATE consumer_offsets
-        SET epoch = epoch + 1,
+        SET epoch = epoch + 1, holder = \(holder.name), types = \(types),
           lease_until = now() + make_interval(secs => \(Double(Self.lease.components.seconds)))
-        WHERE source = \(source) AND lease_until <= now()
+        WHERE source = \(source) AND (lease_until <= now() OR \(holder.isPredecessor))
         RETURNING position, high_position, epoch
         """
       ) { row in

@@ -12,6 +12,8 @@ package struct ServiceContext: Sendable {
   package let secrets: ServiceSecrets
   package let outbox: Outbox
   package let peers: Peers
+  /// This process, where leases are kept.
+  package let leaseHolder: LeaseHolder
   /// Where a drill can make things go wrong; nil unless FAULTS_ENABLED.
   package let faults: FaultPoints?
   let consumerLags = ConsumerLags()
@@ -19,7 +21,7 @@ package struct ServiceContext: Sendable {
   package init(
     identity: ServiceIdentity, settings: Settings, group: EventLoopGroup, database: Database,
     logger: Logger, secrets: ServiceSecrets, outbox: Outbox, peers: Peers,
-    faults: FaultPoints? = nil
+    leaseHolder: LeaseHolder = LeaseHolder(), faults: FaultPoints? = nil
   ) {
     self.identity = identity
     self.settings = settings
@@ -29,6 +31,7 @@ package struct ServiceContext: Sendable {
     self.secrets = secrets
     self.outbox = outbox
     self.peers = peers
+    self.leaseHolder = leaseHolder
     self.faults = faults
   }
 
@@ -50,7 +53,7 @@ package struct ServiceContext: Sendable {
   ) -> Worker {
     FeedConsumer(
       source: source, types: types, upstream: upstream(source), database: database,
-      logger: logger, lags: consumerLags, apply: apply
+      logger: logger, lags: consumerLags, holder: leaseHolder, apply: apply
     ).worker
   }
 }

@@ -124,7 +124,8 @@ struct ServiceRunner<Service: ShopService> {
       signer: keys.map { ServiceTokenSigner(keys: $0) }, faults: faults, logger: logger)
     let context = ServiceContext(
       identity: identity, settings: settings, group: group, database: database, logger: logger,
-      secrets: secrets, outbox: Outbox(signal: signal), peers: peers, faults: faults)
+      secrets: secrets, outbox: Outbox(signal: signal), peers: peers,
+      leaseHolder: LeaseHolder(settings), faults: faults)
     let service = try await Service(context)
     let readiness = Readiness(
       database: database, migrations: Service.allMigrations, schema: identity.schema)

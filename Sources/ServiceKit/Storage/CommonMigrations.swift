@@ -92,5 +92,13 @@ package func commonMigrations(appRole: String) -> [Migration] {
       ALTER TABLE dead_letters ADD COLUMN retry_at timestamptz;
       GRANT UPDATE ON dead_letters TO \(appRole);
       """),
+    Migration(
+      "kit-0007-readers",
+      """
+      ALTER TABLE consumer_offsets
+        ADD COLUMN holder text,
+        -- What it reads; NULL until it has.
+        ADD COLUMN types text[];
+      """),
   ]
 }

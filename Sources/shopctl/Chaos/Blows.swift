@@ -95,14 +95,18 @@ struct Blows: Sendable {
   /// Spares a service the supervisor's growing pause, which would leave the shop down for most of the run.
   private func startAgain(_ service: String) {
     let record = PrivateFile.read(ProcessRecord.self, from: state.recordPath(service))
-    guard record?.state == .waiting, let supervisor = SupervisorRecord.living(state) else { return }
+    // One that comes at once needs no request, which would find it started and start it anew.
+    guard record?.state == .waiting,
+      let pause = record?.nextStartAt?.timeIntervalSinceNow, pause > 0.5,
+      let supervisor = SupervisorRecord.living(state)
+    else { return }
     // Without the request the supervisor starts it all the same, later.
     try? PrivateFile.write(Data(), to: "\(state.runPath)/\(service).restart")
     supervisor.process.send(SIGHUP)
   }
 
-  /// Starts a service again soon after each of its deaths, until the task is cancelled: two deaths within a
-  /// minute already make the supervisor wait, in the end longer than an order may take.
+  /// Starts a service again soon after each of its deaths, until the task is cancelled: the supervisor waits for
+  /// twice as long after each, in the end longer than an order may take.
   func keepUp(_ service: String) async {
     while !Task.isCancelled {
       startAgain(service)

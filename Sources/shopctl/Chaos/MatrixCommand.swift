@@ -56,6 +56,11 @@ struct MatrixCommand: AsyncParsableCommand {
     let chosen = try await matrix.prepare().enumerated().filter { index, test in
       index % share.step == share.first && (only.map { "\(test)".contains($0) } ?? true)
     }
+    guard !chosen.isEmpty else {
+      try await drill.remove()
+      throw Trouble(
+        "no case has that in its line.", next: ["See them all: ./shop matrix --part 1/1"])
+    }
     var counts = (survived: 0, notPassed: 0, failed: 0)
     for (index, test) in chosen {
       let began = ContinuousClock.now
@@ -83,5 +88,7 @@ struct MatrixCommand: AsyncParsableCommand {
       throw ExitCode(1)
     }
     try await drill.remove()
+    // Nothing was proven.
+    guard counts.survived > 0 else { throw ExitCode(1) }
   }
 }

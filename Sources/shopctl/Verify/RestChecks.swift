@@ -1,6 +1,7 @@
 import Postgres
 
-/// What is still to be read: for each reader of a feed its source, where it is, and where the feed ends.
+/// What is still to be read: for each reader of a feed its source, where it is, where the feed ends, and how
+/// many events between are of the types that it reads. (It passes the others when its poll ends.)
 private let places = SQL.joined(
   Check.readers.compactMap { reader, source -> (ServiceEntry, ServiceEntry)? in
     guard let reader = ServiceEntry.all.first(where: { $0.short == reader }),
@@ -10,9 +11,12 @@ private let places = SQL.joined(
   }.map { reader, source -> SQL in
     """
     SELECT \(reader.schema)::text AS reader, \(source.schema)::text AS source,
-      coalesce((SELECT position FROM \(identifier: reader.schema).consumer_offsets
-        WHERE source = \(source.name)), 0) AS position,
-      (SELECT position FROM \(identifier: source.schema).feed_head) AS head
+      coalesce(place.position, 0) AS position, head.position AS head,
+      (SELECT count(*) FROM \(identifier: source.schema).outbox AS event
+        WHERE event.position > coalesce(place.position, 0)
+          AND (place.types IS NULL OR event.type = ANY(place.types))) AS unread
+    FROM \(identifier: source.schema).feed_head AS head
+    LEFT JOIN \(identifier: reader.schema).consumer_offsets AS place ON place.source = \(source.name)
     """
   }, separator: " UNION ALL ")
 
@@ -85,9 +89,10 @@ let restChecks = [
     },
     rows: "SELECT count(*) FROM (\(places)) AS place",
     violations: """
-      SELECT format('%s has read %s of %s events of %s', reader, position, head, source),
+      SELECT format('%s has %s events of %s unread, and is at %s of %s', reader, unread, source,
+          position, head),
         format('SELECT * FROM %s.consumer_offsets;', reader)
-      FROM (\(places)) AS place WHERE position <> head
+      FROM (\(places)) AS place WHERE unread > 0 OR position > head
       UNION ALL
       SELECT format('%s events of %s have no place yet', events, source),
         format('SELECT * FROM %s.outbox WHERE position IS NULL;', source)
