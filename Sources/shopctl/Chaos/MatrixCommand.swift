@@ -59,7 +59,8 @@ struct MatrixCommand: AsyncParsableCommand {
     guard !chosen.isEmpty else {
       try await drill.remove()
       throw Trouble(
-        "no case has that in its line.", next: ["See them all: ./shop matrix --part 1/1"])
+        "there is no such case.", evidence: [only.map { "--only '\($0)'" }].compactMap(\.self),
+        next: ["A case's line reads: checkout, order dies at saga.S2.after, pass 1"])
     }
     var counts = (survived: 0, notPassed: 0, failed: 0)
     for (index, test) in chosen {
