@@ -25,4 +25,21 @@ struct KillMatrixTests {
           nth: [1],
           times: 1))
   }
+
+  @Test("the table tells by service and flow how many deaths were survived, and which failed")
+  func tally() {
+    var tally = MatrixTally()
+    func note(_ outcome: KillMatrix.Outcome, _ flow: KillMatrix.Flow, _ service: String) {
+      tally.note(outcome, of: .init(flow: flow, service: service, point: "saga.S2.after", nth: 1))
+    }
+    for _ in 0..<2 { note(.survived, .checkout, "order") }
+    note(.failed(["I1"]), .checkout, "order")
+    note(.notPassed, .refund, "order")
+    note(.survived, .ship, "payment")
+    #expect(tally.text.contains("| order | 2, and 1 failed | - | - | 0 |"), "\(tally.text)")
+    #expect(tally.text.contains("| payment | - | - | 1 | - |"), "\(tally.text)")
+    #expect(
+      tally.text.hasSuffix(
+        "5 cases: 3 died there and all holds, 1 do not come by their point, 1 failed."))
+  }
 }

@@ -15,7 +15,7 @@ struct MatrixCommand: AsyncParsableCommand {
       The exit status is 0 when all cases hold. Then the copy is removed.
 
       Examples:
-        ./shop matrix                       all of it; two hours
+        ./shop matrix                       all of it; 440 cases, half an hour
         ./shop matrix --part 1/8            every eighth case
         ./shop matrix --only saga.S2
         CAPTURE_MODE=manual ./shop matrix --only 'ship, '
@@ -62,34 +62,30 @@ struct MatrixCommand: AsyncParsableCommand {
         "there is no such case.", evidence: [only.map { "--only '\($0)'" }].compactMap(\.self),
         next: ["A case's line reads: checkout, order dies at saga.S2.after, pass 1"])
     }
-    var counts = (survived: 0, notPassed: 0, failed: 0)
+    var tally = MatrixTally()
     for (index, test) in chosen {
       let began = ContinuousClock.now
       let outcome = await matrix.run(test, index: index)
       let tenths = Int((ContinuousClock.now - began) / .milliseconds(100))
       let time = "\(tenths / 10).\(tenths % 10) s"
+      tally.note(outcome, of: test)
       switch outcome {
       case .survived:
-        counts.survived += 1
         progress.say("  ok \(test)  \(time)")
       case .notPassed:
-        counts.notPassed += 1
         progress.say("  -- \(test): not passed  \(time)")
       case .failed(let faults):
-        counts.failed += 1
         progress.say("  !! \(test)  \(time)")
         for fault in faults { progress.say("       \(fault)") }
       }
     }
-    print(
-      "\(chosen.count) cases: \(counts.survived) died there and all holds,"
-        + " \(counts.notPassed) do not come by their point, \(counts.failed) failed.")
-    guard counts.failed == 0 else {
+    print(tally.text)
+    guard tally.failed == 0 else {
       print("  It still runs. Look at it: ./shop verify\(copy.words)")
       throw ExitCode(1)
     }
     try await drill.remove()
     // Nothing was proven.
-    guard counts.survived > 0 else { throw ExitCode(1) }
+    guard tally.survived > 0 else { throw ExitCode(1) }
   }
 }

@@ -177,22 +177,28 @@ let followUpChecks = [
       """,
     violations: """
       SELECT format('order %s: %s, shipped %s, told %s; refunded %s, told %s; delivered told %s',
-          o.number, o.state, s.done, e.shipped, r.done, e.refunded, e.delivered),
-        format('./shop order %s', o.number)
-      FROM orders.orders o CROSS JOIN LATERAL (
-        SELECT count(*) AS done FROM orders.shipments
-        WHERE order_id = o.id AND state IN ('shipped', 'delivered')
-      ) AS s CROSS JOIN LATERAL (
-        SELECT count(*) AS done FROM orders.refunds
-        WHERE order_id = o.id AND state = 'succeeded'
-      ) AS r CROSS JOIN LATERAL (
-        SELECT count(*) FILTER (WHERE type = 'order.shipped') AS shipped,
-          count(*) FILTER (WHERE type = 'order.refunded') AS refunded,
-          count(*) FILTER (WHERE type = 'order.delivered') AS delivered
-        FROM orders.outbox WHERE subject = o.id::text
-      ) AS e
-      WHERE s.done <> e.shipped OR r.done <> e.refunded
-        OR e.delivered <> CASE o.state WHEN 'delivered' THEN 1 ELSE 0 END
-      ORDER BY o.number
+          number, state, shipments, shipped, refunds, refunded, delivered),
+        format('./shop order %s', number)
+      FROM (
+        SELECT o.number, o.state, coalesce(s.done, 0) AS shipments, coalesce(r.done, 0) AS refunds,
+          coalesce(e.shipped, 0) AS shipped, coalesce(e.refunded, 0) AS refunded,
+          coalesce(e.delivered, 0) AS delivered
+        FROM orders.orders o LEFT JOIN (
+          SELECT order_id, count(*) AS done FROM orders.shipments
+          WHERE state IN ('shipped', 'delivered') GROUP BY order_id
+        ) AS s ON s.order_id = o.id LEFT JOIN (
+          SELECT order_id, count(*) AS done FROM orders.refunds
+          WHERE state = 'succeeded' GROUP BY order_id
+        ) AS r ON r.order_id = o.id LEFT JOIN (
+          SELECT subject, count(*) FILTER (WHERE type = 'order.shipped') AS shipped,
+            count(*) FILTER (WHERE type = 'order.refunded') AS refunded,
+            count(*) FILTER (WHERE type = 'order.delivered') AS delivered
+          FROM orders.outbox
+          WHERE type IN ('order.shipped', 'order.refunded', 'order.delivered') GROUP BY subject
+        ) AS e ON e.subject = o.id::text
+      ) AS told
+      WHERE shipments <> shipped OR refunds <> refunded
+        OR delivered <> CASE state WHEN 'delivered' THEN 1 ELSE 0 END
+      ORDER BY number
       """),
 ]
