@@ -16,6 +16,9 @@ struct PaymentFeedRepository: Sendable {
     }
     let payment = try event.data(as: Payment.self).paymentId
     let figures = try event.data(as: PaymentSnapshot.self).figures
+    // The order's row first, even where it has the figures already and only its saga is changed: else a
+    // transition, which goes from the order to the saga, and a later event of this batch wait for one another.
+    try await transaction.send("SELECT FROM orders WHERE payment_id = \(payment) FOR UPDATE")
     try await transaction.send(
       """
       UPDATE orders
