@@ -33,7 +33,7 @@ member() { sed -nE "s/.*\"$1\":\"?([^\",}]*).*/\\1/p"; }
 
 token=$(ask "$user/sessions" -H "$json" -d '{"email":"staff@shop.example","password":"staff-packs-parcels"}' | member accessToken)
 [ -n "$token" ] || fail 'the example account of staff cannot sign in'
-stamp=$(date +%s)-$$
+stamp=$(date +%s)
 made=$(ask "$product/products" -H "Authorization: Bearer $token" -H "$json" \
   -d "{\"name\":\"Rush $stamp\",\"price\":9.5,\"initialStock\":$units}")
 id=$(printf '%s' "$made" | sed -nE 's/^\{"id":([0-9]+).*/\1/p')
@@ -55,7 +55,7 @@ while [ "$number" -lt "$buyers" ]; do
 next
 url = "http://$host:$port/orders"
 header = "$json"
-header = "Idempotency-Key: rush-$stamp-$number"
+header = "Idempotency-Key: rush-$stamp-buyer-$number"
 header = "Prefer: wait=20"
 data = "@$work/order.json"
 output = "$work/$number.answer"
