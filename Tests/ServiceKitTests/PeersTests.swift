@@ -79,6 +79,31 @@ struct PeersTests {
     try await consul.stop()
   }
 
+  @Test("a call waits for the first instance of a peer that discovery knows none of")
+  func firstInstance() async throws {
+    let consul = try await PrivateConsul.start()
+    let client = ConsulClient(
+      try ConsulConfiguration(environment: ["CONSUL_HTTP_ADDR": consul.address]),
+      http: CurlClient(group: group))
+    let server = try ScriptedServer.answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    defer { server.close() }
+    let peers = try peers(consul)
+    let upstream = peers.upstream("late")
+    try await running(peers.workers) {
+      while peers.discovery()[0].source != .consul {
+        try await Task.sleep(for: .milliseconds(10))
+      }
+      #expect(peers.discovery()[0].instances.isEmpty)
+      await #expect(throws: UpstreamFailure.self) { try await upstream.call(.get, "/") }
+      async let answer = upstream.call(.get, "/")
+      try await Task.sleep(for: .milliseconds(100))
+      try await client.register(
+        ServiceRegistration(name: "late", host: "127.0.0.1", port: server.port), boot: "b")
+      #expect(try await answer.status == .ok)
+    }
+    try await consul.stop()
+  }
+
   @Test("of two processes one does singleton work, and the other when the first leaves")
   func singleton() async throws {
     let consul = try await PrivateConsul.start()

@@ -30,6 +30,11 @@ final class PeerProcess {
 
   deinit { kill(process.processIdentifier, SIGKILL) }
 
+  /// Freezes it, as a machine does that swaps; `goOn` thaws it.
+  func stop() { kill(process.processIdentifier, SIGSTOP) }
+
+  func goOn() { kill(process.processIdentifier, SIGCONT) }
+
   func set(_ mode: Peer.Mode) async throws {
     let answer = try await loopback.send(.put, port, "/mode/\(mode.rawValue)")
     guard answer.status == .ok else { throw Trouble("a peer refused mode \(mode)") }

@@ -14,8 +14,8 @@ package final class PeerEndpoints: Sendable {
     case fixed = "static"
   }
 
-  /// How long a call waits for discovery's very first list.
-  static let firstListWait: Duration = .milliseconds(500)
+  /// How long a call waits for the first instance of a peer that has had none yet.
+  static let firstInstanceWait: Duration = .milliseconds(500)
 
   let name: String
   let balancer: Balancer
@@ -24,6 +24,8 @@ package final class PeerEndpoints: Sendable {
     var source: Source?
     var index: UInt64 = 0
     var heardAt: ContinuousClock.Instant?
+    /// Whether there was an instance in any list.
+    var hasHadInstance = false
   }
   private let state = Mutex(State())
 
@@ -41,11 +43,15 @@ package final class PeerEndpoints: Sendable {
 
   /// Takes a list from discovery.
   func publish(_ endpoints: [Endpoint], source: Source, index: UInt64) {
-    state.withLock { $0 = State(source: source, index: index, heardAt: .now) }
     balancer.update(
       endpoints.map {
         (key: EndpointKey(id: $0.id, host: $0.host, port: $0.port), weight: $0.weight)
       })
+    state.withLock {
+      $0 = State(
+        source: source, index: index, heardAt: .now,
+        hasHadInstance: $0.hasHadInstance || !endpoints.isEmpty)
+    }
   }
 
   /// Consul stopped answering: what is known stays in use.
@@ -58,11 +64,12 @@ package final class PeerEndpoints: Sendable {
     state.withLock { if $0.source == .lastKnown { $0.source = .consul } }
   }
 
-  /// Returns as soon as there is a list, or after a while without one.
+  /// Returns as soon as an instance has ever been known, or after a while without one. Where all
+  /// services start at once, discovery's first lists are empty.
   nonisolated(nonsending) func waitForFirst(atMost limit: Duration) async throws {
-    guard state.withLock({ $0.source == nil }) else { return }
-    let end = ContinuousClock.now + min(limit, Self.firstListWait)
-    while state.withLock({ $0.source == nil }), .now < end {
+    guard state.withLock({ !$0.hasHadInstance }) else { return }
+    let end = ContinuousClock.now + min(limit, Self.firstInstanceWait)
+    while state.withLock({ !$0.hasHadInstance }), .now < end {
       try await Task.sleep(for: .milliseconds(10))
     }
   }
