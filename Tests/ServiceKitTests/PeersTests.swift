@@ -14,10 +14,14 @@ struct PeersTests {
   private let group = EventLoopGroup(count: 1)
   private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-  private func peers(_ consul: PrivateConsul, name: String = "caller") throws -> Peers {
+  /// - Parameter fixed: the table of peers that serves until discovery's first list.
+  private func peers(
+    _ consul: PrivateConsul, name: String = "caller", fixed: String = ""
+  ) throws -> Peers {
     let settings = try Settings(
       environment: [
         "DATABASE_URL": "postgresql://nobody@127.0.0.1/none", "CONSUL_HTTP_ADDR": consul.address,
+        "STATIC_PEERS": fixed,
       ], for: .inspect, portDefault: 0)
     return try Peers(
       identity: ServiceIdentity(name: name, short: name, schema: name, port: 0),
@@ -87,7 +91,7 @@ struct PeersTests {
       http: CurlClient(group: group))
     let server = try ScriptedServer.answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     defer { server.close() }
-    let peers = try peers(consul)
+    let peers = try peers(consul, fixed: "late=127.0.0.1:1")
     let upstream = peers.upstream("late")
     try await running(peers.workers) {
       while peers.discovery()[0].source != .consul {

@@ -24,8 +24,10 @@ package final class PeerEndpoints: Sendable {
     var source: Source?
     var index: UInt64 = 0
     var heardAt: ContinuousClock.Instant?
-    /// Whether there was an instance in any list.
-    var hasHadInstance = false
+    /// Whether discovery ever told of an instance.
+    var hasHeardOfInstance = false
+
+    var awaitsFirst: Bool { source != .fixed && !hasHeardOfInstance }
   }
   private let state = Mutex(State())
 
@@ -50,7 +52,7 @@ package final class PeerEndpoints: Sendable {
     state.withLock {
       $0 = State(
         source: source, index: index, heardAt: .now,
-        hasHadInstance: $0.hasHadInstance || !endpoints.isEmpty)
+        hasHeardOfInstance: $0.hasHeardOfInstance || source == .consul && !endpoints.isEmpty)
     }
   }
 
@@ -64,12 +66,12 @@ package final class PeerEndpoints: Sendable {
     state.withLock { if $0.source == .lastKnown { $0.source = .consul } }
   }
 
-  /// Returns as soon as an instance has ever been known, or after a while without one. Where all
-  /// services start at once, discovery's first lists are empty.
+  /// Returns as soon as there has been an instance, or after a while without one: where all services
+  /// start at once, discovery's first lists are empty.
   nonisolated(nonsending) func waitForFirst(atMost limit: Duration) async throws {
-    guard state.withLock({ !$0.hasHadInstance }) else { return }
+    guard state.withLock(\.awaitsFirst) else { return }
     let end = ContinuousClock.now + min(limit, Self.firstInstanceWait)
-    while state.withLock({ !$0.hasHadInstance }), .now < end {
+    while state.withLock(\.awaitsFirst), .now < end {
       try await Task.sleep(for: .milliseconds(10))
     }
   }
