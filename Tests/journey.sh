@@ -202,8 +202,14 @@ for name in product order user payment notification; do
     "\"ServiceName\": ?\"$name-service\""
 done
 check 'the Consul UI answers' "$(ask -L "$consul/ui/")" '<title>'
+heard_of() { # address: how many of its peers Consul told it of
+  peers=$(ask -H "$admin" "$1/admin/discovery")
+  printf '%s of %s' "$(printf '%s' "$peers" | grep -o '"source":"consul"' | wc -l)" "$(printf '%s' "$peers" | grep -o '"service":' | wc -l)"
+}
 for address in $product $order $user $payment $notification; do
   check "$address is ready" "$(ask "$address/health/ready")" '"status":"ready"'
+  check "$address has heard of each of its peers from Consul" \
+    "$(until_matches 10 '^([0-9]+) of \1$' heard_of "$address")" '^([0-9]+) of \1$'
   check "$address measures itself" "$(ask "$address/metrics")" 'http_requests_total|http_server_requests'
   reports=$(ask -H "$admin" "$address/admin/invariants")
   check "$address keeps its invariants" "$reports" '^\['

@@ -38,7 +38,7 @@ made=$(ask "$product/products" -H "Authorization: Bearer $token" -H "$json" \
   -d "{\"name\":\"Rush $stamp\",\"price\":9.5,\"initialStock\":$units}")
 id=$(printf '%s' "$made" | sed -nE 's/^\{"id":([0-9]+).*/\1/p')
 [ -n "$id" ] || fail "the product was not made: $made"
-ports=$(ask "$consul/v1/catalog/service/order-service" | grep -oE '"ServicePort": ?[0-9]+' | grep -oE '[0-9]+$')
+ports=$(ask "$consul/v1/catalog/service/order-service" | grep -oE '"ServicePort": ?[0-9]+' | grep -oE '[0-9]+$' || true)
 [ -n "$ports" ] || fail 'Consul knows no order service'
 
 cat >"$work/order.json" <<JSON
@@ -74,7 +74,8 @@ for attempt in 1 2 3 4 5 6; do
   [ $((confirmed + refused)) -lt "$buyers" ] || break
   sleep "$attempt"
 done
-available=$(ask "$product/products/$id" | grep -oE '"available":[0-9]+' | grep -oE '[0-9]+')
+available=$(ask "$product/products/$id" | grep -oE '"available":[0-9]+' | grep -oE '[0-9]+' || true)
+[ -n "$available" ] || fail "the product cannot be read afterwards"
 printf '%s buyers at %s instances of the order service, %s units: %s confirmed, %s sold out, %s left (%s rounds)\n' \
   "$buyers" "$instances" "$units" "$confirmed" "$refused" "$available" "$attempt"
 if [ "$confirmed" -ne "$units" ] || [ "$refused" -ne $((buyers - units)) ] || [ "$available" -ne 0 ]; then

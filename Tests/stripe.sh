@@ -78,4 +78,5 @@ charges=$(at_stripe charges)
 holds 'Stripe has charged the order, and paid back a part' "$charges" "\"amount\":$total,\"amount_refunded\":100,"
 captured=$(printf '%s' "$charges" | grep -o '"captured":true' | wc -l)
 [ "$captured" -eq 1 ] || fail "one charge was to be captured, and $captured are: $charges"
+holds 'the whole history of the order can be read' "$("$shopctl" order 10001 --ports-from "$base" 2>&1)" 'refund of USD 1.00'
 "$shopctl" verify --wait 60 --ports-from "$base"

@@ -54,17 +54,23 @@ package struct NotificationApplication: ShopService {
       channels: mailer == nil ? [.log] : [.log, .email],
       staffChannels: mailer == nil || settings.staffEmail == nil ? [.log] : [.log, .email],
       outbox: context.outbox, consumer: { context.consumer(of: $0, types: $1, $2) })
+    let failed: @Sendable (any Error) -> Void = {
+      context.logger.warning(
+        "what came of a try was not written down; it is made again when its lease has run out",
+        metadata: ["error": "\($0)"])
+    }
     let delivery = Delivery(
       queue: NotificationQueueRepository(database: context.database, outbox: context.outbox),
       sender: ChannelSender(
         contacts: contacts, templates: TemplateRepository(runner: context.database),
-        mailer: mailer, logger: context.logger))
+        mailer: mailer, logger: context.logger), failed: failed)
     let webhooks = WebhookDispatch(
       queue: WebhookQueueRepository(database: context.database, outbox: context.outbox),
       poster: WebhookClient(
         client: OutwardClient(
           group: context.group, reachesPrivate: settings.rules.allowsPrivate),
-        secrets: context.secrets, rules: settings.rules))
+        secrets: context.secrets, rules: settings.rules),
+      failed: failed)
     return consumers.workers + [
       Worker("delivery") { try await delivery.run() },
       Worker("webhooks") { try await webhooks.run() },

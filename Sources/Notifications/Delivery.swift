@@ -6,6 +6,8 @@ protocol DeliveryQueue: Sendable {
   func takeDue(limit: Int, lease: Duration) async throws -> [Notification]
   /// Records what became of a try, unless a later one has been begun.
   func settle(_ notification: Notification, _ outcome: DeliveryOutcome) async throws
+  /// Undoes a take whose try was interrupted.
+  func giveBack(_ notification: Notification) async throws
 }
 
 /// What became of one try to send a notice.
@@ -52,6 +54,8 @@ struct Delivery: Sendable {
 
   let queue: any DeliveryQueue
   let sender: any NoticeSender
+  /// Told of what could not be written down, such as a row that was locked for too long.
+  var failed: @Sendable (any Error) -> Void = { _ in }
 
   /// Until cancelled.
   func run() async throws { try await work.run() }
@@ -63,7 +67,7 @@ struct Delivery: Sendable {
     DueWork(
       underWayMax: Self.sendingMax, lane: { _ in nil },
       take: { [queue] limit, _ in try await queue.takeDue(limit: limit, lease: Self.lease) },
-      handle: { try await queue.settle($0, try await outcome(of: $0)) })
+      handle: { try await queue.settle($0, try await outcome(of: $0)) }, failed: failed)
   }
 
   /// - Throws: `CancellationError`
@@ -86,8 +90,6 @@ struct Delivery: Sendable {
   /// one is cancelled; if this fails, the lease runs out.
   private func giveBack(_ notification: Notification) async {
     let queue = queue
-    await Task {
-      try? await queue.settle(notification, .failed("interrupted", retryAfter: .zero))
-    }.value
+    await Task { try? await queue.giveBack(notification) }.value
   }
 }

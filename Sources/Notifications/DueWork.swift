@@ -13,6 +13,8 @@ struct DueWork<Item: Sendable, Lane: Hashable & Sendable>: Sendable {
   /// lane no more than `laneMax` with those that are under way.
   let take: @Sendable (_ limit: Int, _ underWay: [Lane: Int]) async throws -> [Item]
   let handle: @Sendable (Item) async throws -> Void
+  /// Told of what an item could not be handled for.
+  let failed: @Sendable (any Error) -> Void
 
   /// Until cancelled.
   func run() async throws {
@@ -40,7 +42,12 @@ struct DueWork<Item: Sendable, Lane: Hashable & Sendable>: Sendable {
           for item in due {
             if let lane = lane(item) { lanes[lane, default: 0] += 1 }
             group.addTask {
-              try await handle(item)
+              do {
+                try await handle(item)
+              } catch where !(error is CancellationError) {
+                // The others go on; this one is taken again when its lease has run out.
+                failed(error)
+              }
               return .ended(lane(item))
             }
           }

@@ -23,6 +23,14 @@ struct NotificationQueueRepository: DeliveryQueue {
       """, Notification.init(row:))
   }
 
+  func giveBack(_ notification: Notification) async throws {
+    try await database.execute(
+      """
+      UPDATE notifications SET next_run_at = now(), attempts = attempts - 1
+      WHERE id = \(notification.id) AND state = 'queued' AND attempts = \(notification.attempts)
+      """)
+  }
+
   func settle(_ notification: Notification, _ outcome: DeliveryOutcome) async throws {
     let (state, reason, wait): (Notification.State, String?, Duration?) =
       switch outcome {

@@ -75,6 +75,8 @@ protocol WebhookQueue: Sendable {
   /// Records what came of a try, unless a later one has been begun; disables an endpoint that has
   /// failed for too long.
   func settle(_ delivery: DueWebhook, _ answer: WebhookAnswer) async throws
+  /// Undoes a take whose try was interrupted: it says nothing of the endpoint.
+  func giveBack(_ delivery: DueWebhook) async throws
 }
 
 /// Posts a delivery, signed.
@@ -96,6 +98,8 @@ struct WebhookDispatch: Sendable {
 
   let queue: any WebhookQueue
   let poster: any WebhookPoster
+  /// Told of what could not be written down, such as a row that was locked for too long.
+  var failed: @Sendable (any Error) -> Void = { _ in }
 
   /// Until cancelled.
   func run() async throws {
@@ -123,7 +127,7 @@ struct WebhookDispatch: Sendable {
           underWay: underWay)
         return try await queue.takeDue(wanted, lease: Self.lease)
       },
-      handle: { try await queue.settle($0, try await answer(to: $0)) })
+      handle: { try await queue.settle($0, try await answer(to: $0)) }, failed: failed)
   }
 
   private func answer(to delivery: DueWebhook) async throws -> WebhookAnswer {
@@ -137,10 +141,7 @@ struct WebhookDispatch: Sendable {
       // Cancelled: the next process need not wait for the lease. In a task of its own, since this
       // one is cancelled; if this fails, the lease runs out.
       let queue = queue
-      await Task {
-        try? await queue.settle(
-          delivery, WebhookAnswer(error: "interrupted", retryAfter: .zero))
-      }.value
+      await Task { try? await queue.giveBack(delivery) }.value
       throw error
     }
   }

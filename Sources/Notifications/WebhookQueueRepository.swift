@@ -44,6 +44,14 @@ struct WebhookQueueRepository: WebhookQueue {
     }
   }
 
+  func giveBack(_ delivery: DueWebhook) async throws {
+    try await database.execute(
+      """
+      UPDATE webhook_deliveries SET next_run_at = now(), attempts = attempts - 1
+      WHERE id = \(delivery.id) AND state = 'queued' AND attempts = \(delivery.attempts)
+      """)
+  }
+
   func settle(_ delivery: DueWebhook, _ answer: WebhookAnswer) async throws {
     let outbox = outbox
     try await database.transaction { transaction in

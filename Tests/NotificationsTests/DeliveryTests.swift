@@ -168,6 +168,51 @@ struct DeliveryTests {
     #expect(try await next.deliverDue() == 1)
     #expect(try await bench.states() == ["sent": 1])
   }
+
+  /// Loses what came of the first try.
+  private final class ForgetfulQueue: DeliveryQueue {
+    struct Lost: Error {}
+
+    private let queue: any DeliveryQueue
+    private let losses = Mutex(1)
+
+    init(_ queue: any DeliveryQueue) {
+      self.queue = queue
+    }
+
+    func takeDue(limit: Int, lease: Duration) async throws -> [Notification] {
+      try await queue.takeDue(limit: limit, lease: lease)
+    }
+
+    func settle(_ notification: Notification, _ outcome: DeliveryOutcome) async throws {
+      let isLost = losses.withLock { left in
+        left -= 1
+        return left >= 0
+      }
+      if isLost { throw Lost() }
+      try await queue.settle(notification, outcome)
+    }
+
+    func giveBack(_ notification: Notification) async throws {
+      try await queue.giveBack(notification)
+    }
+  }
+
+  @Test("a try whose outcome cannot be written down holds up no other, and is made again")
+  func unsettled() async throws {
+    let bench = try await NotificationsBench()
+    for _ in 0..<5 { try await bench.insert(bench.notice(for: .user(.new()))) }
+    let told = Mutex(0)
+    let delivery = Delivery(
+      queue: ForgetfulQueue(bench.queue), sender: ScriptedSender { _ in .sent },
+      failed: { _ in told.withLock { $0 += 1 } })
+    #expect(try await delivery.deliverDue() == 5)
+    #expect(told.withLock { $0 } == 1)
+    #expect(try await bench.states() == ["sent": 4, "queued": 1])
+    try await bench.makeDue()
+    #expect(try await delivery.deliverDue() == 1)
+    #expect(try await bench.states() == ["sent": 5])
+  }
 }
 
 /// Does what a test says, and remembers for what it was asked.

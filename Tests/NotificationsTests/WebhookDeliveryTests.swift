@@ -242,6 +242,10 @@ struct WebhookDeliveryTests {
     #expect(merchant.received.count == 20)
     delivering.cancel()
     _ = await delivering.result
+    // What was interrupted says nothing of its endpoint.
+    let failing = try await bench.database.value(
+      "SELECT count(*) FROM webhook_endpoints WHERE failing_since IS NOT NULL", as: Int.self)
+    #expect(failing == 0)
   }
 
   @Test("many that are known to fail have a few places of their own, one for each")

@@ -366,6 +366,15 @@ struct Sabotage: Sendable, CustomTestStringConvertible {
       "I8", "has told it once", says: "told 0 times",
       "DELETE FROM orders.outbox WHERE type = 'order.confirmed' AND subject = \(aConfirmed)::text"),
     Sabotage(
+      "I8", "has told it once", says: "1 times order.created, told 0 times",
+      "DELETE FROM orders.outbox WHERE type = 'order.created' AND subject = \(aConfirmed)::text"),
+    Sabotage(
+      "I8", "no other is told", says: "0 times order.confirmed, told 1 times",
+      """
+      UPDATE orders.outbox SET subject = gen_random_uuid()::text
+      WHERE type = 'order.confirmed' AND subject = \(aConfirmed)::text
+      """),
+    Sabotage(
       "I8", "history ends in its state", says: "its history ends in",
       "UPDATE orders.orders SET state = 'shipped' WHERE id = \(aConfirmed)"),
     Sabotage(

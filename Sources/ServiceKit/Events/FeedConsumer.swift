@@ -108,6 +108,8 @@ package struct FeedConsumer: Sendable {
     let epoch: Int64
   }
 
+  /// One that this process holds itself is left over from a try that failed, together with the
+  /// connection that would have given it back: it has one reader of a source.
   func takeLease() async throws -> Place? {
     _ = try await database.execute(
       "INSERT INTO consumer_offsets (source) VALUES (\(source)) ON CONFLICT DO NOTHING")
@@ -117,7 +119,8 @@ package struct FeedConsumer: Sendable {
         UPDATE consumer_offsets
         SET epoch = epoch + 1, holder = \(holder.name), types = \(types),
           lease_until = now() + make_interval(secs => \(Double(Self.lease.components.seconds)))
-        WHERE source = \(source) AND (lease_until <= now() OR \(holder.isPredecessor))
+        WHERE source = \(source)
+          AND (lease_until <= now() OR holder = \(holder.name) OR \(holder.isPredecessor))
         RETURNING position, high_position, epoch
         """
       ) { row in
@@ -262,8 +265,9 @@ package struct FeedConsumer: Sendable {
     return try await commit(place, to: event.position) { transaction in
       try await transaction.send(
         """
-        INSERT INTO dead_letters (source, position, event, error)
-        VALUES (\(source), \(event.position), \(json), \(String("\(error)".prefix(Self.errorMax))))
+        INSERT INTO dead_letters (source, position, event, error, is_replay)
+        VALUES (\(source), \(event.position), \(json), \(String("\(error)".prefix(Self.errorMax))),
+          \(event.isReplay))
         ON CONFLICT DO NOTHING
         """)
     }
@@ -274,14 +278,19 @@ package struct FeedConsumer: Sendable {
   func retryParked(_ place: Place) async throws {
     let letters = try await database.query(
       """
-      SELECT position, event FROM dead_letters
+      SELECT position, event, is_replay FROM dead_letters
       WHERE source = \(source) AND retry_at IS NOT NULL ORDER BY position LIMIT \(Self.batchMax)
       """
-    ) { row in (position: try row.next(as: Int64.self), event: try row.next(as: JSONText.self)) }
+    ) { row in
+      (
+        position: try row.next(as: Int64.self), event: try row.next(as: JSONText.self),
+        isReplay: try row.next(as: Bool.self)
+      )
+    }
     for letter in letters {
       do {
         let envelope = try JSONParser.parse(Array(letter.event.text.utf8))
-        let event = try FeedEvent(envelope, seenUpTo: letter.position - 1)
+        let event = try FeedEvent(envelope, seenUpTo: letter.position - (letter.isReplay ? 0 : 1))
         try await apply(event, parkedFor: place)
       } catch let error as PostgresError where error.isUnavailability || error.isRetryable {
         throw error

@@ -48,8 +48,10 @@ struct ServiceRunner<Service: ShopService> {
       "listening",
       metadata: ["address": "\(settings.host):\(server.port)", "instance": "\(parts.instance)"])
 
+    // Its readers of feeds name peers, so they come before the peers' watches are asked for.
+    let own = parts.service.workers
     let workers =
-      parts.context.peers.workers + parts.service.workers + [
+      parts.context.peers.workers + own + [
         Worker("sequencer") { try await parts.sequencer.run() },
         Worker("feed-bell") { await parts.sequencer.bell.listen() },
         parts.context.singleton("key-purge") { try await purgeKeys(parts.context.database) },

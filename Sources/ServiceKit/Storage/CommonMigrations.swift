@@ -100,5 +100,12 @@ package func commonMigrations(appRole: String) -> [Migration] {
         -- What it reads; NULL until it has.
         ADD COLUMN types text[];
       """),
+    Migration(
+      "kit-0008-parked-replays",
+      """
+      ALTER TABLE dead_letters
+        -- Whether the reader had been this far before.
+        ADD COLUMN is_replay boolean NOT NULL DEFAULT false;
+      """),
   ]
 }

@@ -19,11 +19,17 @@ package final class Peers: Sendable {
   private let consul: ConsulClient?
   let registry = ResilienceRegistry()
   private let pollRegistry = ResilienceRegistry()
-  private let clients = Mutex<[String: Known]>([:])
+  private let clients = Mutex(Clients())
   private let registration = Mutex<ConsulRegistration?>(nil)
   private let registrations = Mutex<[RegistrationEvent.Reason: Int]>([:])
   /// Singleton work of this service by its name, and whether this instance does it now.
   private let leading = Mutex<[String: Bool]>([:])
+
+  private struct Clients {
+    var byName: [String: Known] = [:]
+    /// Whether the watches are running by now.
+    var areWatched = false
+  }
 
   private struct Known {
     let client: UpstreamClient
@@ -51,10 +57,12 @@ package final class Peers: Sendable {
     }
   }
 
-  /// The peer of that name; the same object for the same name.
+  /// The peer of that name; the same object for the same name. To be named before `workers` are asked
+  /// for, or nobody would look where it is.
   package func upstream(_ name: String) -> any Upstream {
-    clients.withLock { known in
-      if let found = known[name] { return found.client }
+    clients.withLock { clients in
+      if let found = clients.byName[name] { return found.client }
+      precondition(!clients.areWatched, "\(name) is named too late: its watch would never run")
       let endpoints = PeerEndpoints(name: name, fixed: settings.staticPeers[name] ?? [])
       let made = UpstreamClient(
         name: name, client: client, signer: signer, endpoints: endpoints, registry: registry,
@@ -64,14 +72,17 @@ package final class Peers: Sendable {
           Self.take(event, into: endpoints, logger)
         }
       }
-      known[name] = Known(client: made, endpoints: endpoints, watch: watch)
+      clients.byName[name] = Known(client: made, endpoints: endpoints, watch: watch)
       return made
     }
   }
 
-  /// For each peer known by now: a watch of Consul, and what tells the log of its policies.
+  /// For each peer: a watch of Consul, and what tells the log of its policies.
   package var workers: [Worker] {
-    let known = clients.withLock { Array($0.values) }
+    let known = clients.withLock { clients in
+      clients.areWatched = true
+      return Array(clients.byName.values)
+    }
     return known.compactMap(\.watch).map { watch in
       Worker("watch-\(watch.service)") { await watch.run() }
     } + known.map(\.client).flatMap(tellers)
@@ -242,7 +253,7 @@ package final class Peers: Sendable {
 
   /// Each peer known by now, with its instances.
   package func discovery() -> [PeerEndpoints.View] {
-    clients.withLock { Array($0.values) }.map { $0.endpoints.view(age: $0.watch?.current.age()) }
+    clients.withLock { Array($0.byName.values) }.map { $0.endpoints.view(age: $0.watch?.current.age()) }
       .sorted { $0.service < $1.service }
   }
 
@@ -281,7 +292,7 @@ package final class Peers: Sendable {
   }
 
   var observed: [Observed] {
-    clients.withLock { Array($0.values) }.map { known in
+    clients.withLock { Array($0.byName.values) }.map { known in
       Observed(
         peer: known.endpoints.name, watchAge: known.watch?.current.age(),
         watch: known.watch?.counts, ejections: known.client.balancer.ejections,

@@ -45,6 +45,10 @@ final class UpstreamClient: Upstream {
       idempotency: options.idempotency ?? request.method.idempotency,
       deadline: Deadline(after: options.totalTimeout, from: now),
       attemptTimeout: options.attemptTimeout)
+    // Before the first attempt, so that it is time of the call's and of no attempt's.
+    try await endpoints.waitForFirst(
+      atMost: Deadline.current.map { min($0.remaining(at: now), options.totalTimeout) }
+        ?? options.totalTimeout)
     var tried: [EndpointKey] = []
     var isOfEjected = false
     do {
@@ -66,7 +70,6 @@ final class UpstreamClient: Upstream {
     _ request: HTTPRequest, _ context: CallContext, _ options: CallOptions,
     _ tried: inout [EndpointKey], _ isOfEjected: inout Bool
   ) async throws -> HTTPResponse {
-    try await endpoints.waitForFirst(atMost: context.attemptTimeout ?? .seconds(1))
     guard let selection = balancer.select(avoiding: tried) else { throw NoEndpoints(name: name) }
     tried.append(selection.endpoint)
     let prepared = try await prepare(request, context, to: selection.endpoint)

@@ -136,7 +136,9 @@ struct Blows: Sendable {
       }
       let report = await StatusReport.make(state: state, plan: plan)
       if report.isReady, await forgetFaults() { return [] }
-      guard ContinuousClock.now < deadline, !Task.isCancelled else { return report.remarks }
+      guard ContinuousClock.now < deadline, !Task.isCancelled else {
+        return report.remarks + ["a service's fault rules could not be removed, or it was not ready"]
+      }
       await pause(Self.lookInterval)
     }
   }

@@ -2,7 +2,7 @@
 struct ChaosReport: Encodable, Sendable {
   let seed: UInt64
   let seconds: Double
-  /// Blows that hit, by kind.
+  /// Blows that hit, by kind; a fault hits when a service takes its rule.
   let blows: [String: Int]
   let customers: Int
   /// Checkouts sent, repetitions included.
@@ -17,7 +17,19 @@ struct ChaosReport: Encodable, Sendable {
 
   static let differencesMax = 20
 
-  var isGood: Bool { restless.isEmpty && differences.isEmpty && verification.holds }
+  var isGood: Bool {
+    unproven.isEmpty && restless.isEmpty && differences.isEmpty && verification.holds
+  }
+
+  /// Why nothing has been proven, though nothing is wrong.
+  var unproven: [String] {
+    var reasons: [String] = []
+    if blows.isEmpty { reasons.append("nothing was done to it") }
+    if endings[Shopper.Experience.Ending.confirmed.rawValue] == nil {
+      reasons.append("no customer was told of a confirmed order")
+    }
+    return reasons + verification.unproven
+  }
 
   /// For people.
   var text: String {
@@ -41,6 +53,7 @@ struct ChaosReport: Encodable, Sendable {
     lines.append("  customers were told what is not so: \(differences.count) times")
     lines += differences.prefix(Self.differencesMax).map { "    \($0)" }
     lines.append(verification.text)
+    lines += unproven.map { "  nothing proven: \($0)" }
     lines.append(isGood ? "chaos: passed" : "chaos: FAILED; the same plan again: --seed \(seed)")
     return lines.joined(separator: "\n")
   }

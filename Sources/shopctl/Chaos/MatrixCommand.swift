@@ -30,6 +30,11 @@ struct MatrixCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Only the cases whose line holds this.", valueName: "TEXT"))
   var only: String?
 
+  @Flag(
+    name: .customLong("all-die"),
+    help: "Fail where a case does not come by its point, instead of telling so.")
+  var allDie = false
+
   private var share: (first: Int, step: Int)? {
     guard let part else { return (0, 1) }
     let numbers = part.split(separator: "/").compactMap { Int($0) }
@@ -70,6 +75,8 @@ struct MatrixCommand: AsyncParsableCommand {
       let time = "\(tenths / 10).\(tenths % 10) s"
       tally.note(outcome, of: test)
       switch outcome {
+      case .notPassed where allDie:
+        progress.say("  !! \(test): not passed  \(time)")
       case .survived:
         progress.say("  ok \(test)  \(time)")
       case .notPassed:
@@ -86,6 +93,6 @@ struct MatrixCommand: AsyncParsableCommand {
     }
     try await drill.remove()
     // Nothing was proven.
-    guard tally.survived > 0 else { throw ExitCode(1) }
+    guard tally.survived > 0, !allDie || tally.survived == chosen.count else { throw ExitCode(1) }
   }
 }

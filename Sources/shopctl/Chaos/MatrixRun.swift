@@ -1,3 +1,5 @@
+import Glibc
+
 /// Runs the cases of the kill matrix, one after another, on one running copy.
 struct MatrixRun: Sendable {
   /// From the kill until nothing moves any more.
@@ -79,11 +81,15 @@ struct MatrixRun: Sendable {
       }
     }
     var faults = await AtRest(admin: admin).wait(atMost: Self.restWithin)
-    let hasDied = starts(of: test.service) != startsBefore
+    let hasDied = try hasBeenKilled(test.service, since: startsBefore)
     faults += await blows.mend()
     // The same key again, now that all is well, is the same order.
     let again = await shop.checkOut(purchase)
-    if let id = again.orderID { experience.orderIDs.insert(id) }
+    if let id = again.orderID, again.kind.isFinal {
+      experience.orderIDs.insert(id)
+    } else {
+      faults.append("the same key again was answered \(again.note), and names no order")
+    }
     let known = experience
     let (found, rows) = try await admin.snapshot { transaction in
       (
@@ -102,6 +108,7 @@ struct MatrixRun: Sendable {
     if known.ending != wanted {
       faults.append("it ended \(known.ending.rawValue): \(known.lastNote)")
     }
+    faults += found.unproven.map { "nothing proven: \($0)" }
     faults += found.results.filter { $0.verdict == .violated }.flatMap { result in
       result.violations.map { "\(result.id): \($0.what)" }
     }
@@ -110,7 +117,19 @@ struct MatrixRun: Sendable {
   }
 
   /// Which run of the service this is.
-  private func starts(of service: String) -> Int {
-    PrivateFile.read(ProcessRecord.self, from: copy.state.recordPath(service))?.restarts ?? 0
+  private func starts(of service: String) -> Int { record(of: service)?.restarts ?? 0 }
+
+  /// - Throws: `Trouble` where it ended in another way, which no case asks for.
+  private func hasBeenKilled(_ service: String, since startsBefore: Int) throws -> Bool {
+    guard let record = record(of: service), record.restarts != startsBefore else { return false }
+    let end = record.lastEnd ?? "without a word"
+    guard end.hasPrefix("signal \(SIGKILL) ") else {
+      throw Trouble("\(service) was to be killed, and ended: \(end)")
+    }
+    return true
+  }
+
+  private func record(of service: String) -> ProcessRecord? {
+    PrivateFile.read(ProcessRecord.self, from: copy.state.recordPath(service))
   }
 }

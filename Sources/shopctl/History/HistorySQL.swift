@@ -48,13 +48,12 @@ enum HistorySQL {
   }
 
   /// All that happened, in the order of time; what happened in the same microsecond, in that of `place`.
-  static func moments(_ order: UUID128, _ money: HistoryMoney) -> SQL {
+  ///
+  /// - Parameter isSimulated: whether the simulated provider's tables are there.
+  static func moments(_ order: UUID128, _ money: HistoryMoney, isSimulated: Bool) -> SQL {
     let parts: [SQL] =
-      [
-        states, sagas, stock, followUps(money), operations(money), provider(money), ledger(money),
-        notices,
-      ]
-      + Self.events
+      [states, sagas, stock, followUps(money), operations(money), ledger(money), notices]
+      + (isSimulated ? [provider(money)] : []) + Self.events
     return """
       WITH o AS (SELECT * FROM orders.orders WHERE id = \(order)),
         p AS (SELECT payments.* FROM payment.payments JOIN o ON payments.id = o.payment_id)
@@ -124,7 +123,7 @@ enum HistorySQL {
     """
   }
 
-  /// What the simulated provider remembers of its own. It is there with the simulator alone.
+  /// What the simulated provider remembers of its own.
   private static func provider(_ money: HistoryMoney) -> SQL {
     """
     SELECT k.created_at, 2, 'provider', k.kind || ' ' || \(money("k.amount")) || ': ' || k.outcome

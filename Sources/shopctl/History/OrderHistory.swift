@@ -69,7 +69,11 @@ struct OrderHistory: Encodable, Sendable {
       Line(
         quantity: try row.next(), name: try row.next(), sku: try row.next(), total: try row.next())
     }
-    moments = try await transaction.query(HistorySQL.moments(found.id, money)) { row in
+    let isSimulated = try await transaction.value(
+      "SELECT to_regclass('sim.keys') IS NOT NULL", as: Bool.self)
+    moments = try await transaction.query(
+      HistorySQL.moments(found.id, money, isSimulated: isSimulated ?? false)
+    ) { row in
       Moment(
         at: try row.next(), milliseconds: try row.next(), teller: try row.next(),
         what: try row.next())

@@ -103,6 +103,20 @@ struct Verification: Encodable, Sendable {
     return result(rows == 0 ? .empty : .held, rows: rows)
   }
 
+  /// The invariants that every purchase leaves something to look at for.
+  private static let ofEachPurchase = ["I1", "I2", "I3", "I5", "I6", "I7", "I8", "I10"]
+
+  /// Where a copy that was bought from proves nothing: a rule's table is not there, or there is no row that
+  /// an invariant of each purchase speaks of.
+  var unproven: [String] {
+    let absent = results.filter { $0.verdict == .notApplicable }.map {
+      "\($0.id) \($0.title): \($0.reason ?? "not applicable")"
+    }
+    let held = Set(results.filter { $0.verdict != .empty }.map(\.id))
+    return absent
+      + Self.ofEachPurchase.filter { !held.contains($0) }.map { "\($0): no row to look at" }
+  }
+
   func count(_ verdict: Verdict) -> Int { results.count { $0.verdict == verdict } }
 
   /// Whether everything but what only holds at rest (I11) holds.
