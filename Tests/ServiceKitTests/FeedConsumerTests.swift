@@ -169,7 +169,8 @@ struct FeedConsumerTests {
     try await publish(["1"], in: bench)
     var place = try #require(try await consumer(bench).takeLease())
     #expect(try await consumer(bench).advance(&place))
-    try await bench.database.execute("UPDATE consumer_offsets SET position = 0, lease_until = now()")
+    try await bench.database.execute(
+      "UPDATE consumer_offsets SET position = 0, lease_until = now()")
     let failing = consumer(bench) { _, _ in throw Refused() }
     place = try #require(try await failing.takeLease())
     for _ in 0..<FeedConsumer.failuresMax - 1 {

@@ -253,8 +253,10 @@ package final class Peers: Sendable {
 
   /// Each peer known by now, with its instances.
   package func discovery() -> [PeerEndpoints.View] {
-    clients.withLock { Array($0.byName.values) }.map { $0.endpoints.view(age: $0.watch?.current.age()) }
-      .sorted { $0.service < $1.service }
+    clients.withLock { Array($0.byName.values) }.map {
+      $0.endpoints.view(age: $0.watch?.current.age())
+    }
+    .sorted { $0.service < $1.service }
   }
 
   /// Takes this instance out of discovery while it goes on serving, or puts it back.

@@ -137,7 +137,7 @@ struct Blows: Sendable {
       let report = await StatusReport.make(state: state, plan: plan)
       if report.isReady, await forgetFaults() { return [] }
       guard ContinuousClock.now < deadline, !Task.isCancelled else {
-        return report.remarks + ["a service's fault rules could not be removed, or it was not ready"]
+        return report.remarks + ["a service was not ready, or kept its fault rules"]
       }
       await pause(Self.lookInterval)
     }
