@@ -81,7 +81,7 @@ package struct OrderApplication: ShopService {
     let logger = context.logger
     let checkout = CheckoutWorker(runner: runner) { lease, error in
       logger.warning(
-        "a saga could not be run on; its lease ends by itself",
+        "a saga could not be run on; it is tried again",
         metadata: ["orderId": "\(lease.order.id)", "error": "\(error)"])
     }
     let payments = PaymentFeedRepository()
@@ -102,7 +102,7 @@ package struct OrderApplication: ShopService {
       context.consumer(of: "user-service", types: AccountFeedRepository.types) {
         event, transaction in try await accounts.apply(event, in: transaction)
       },
-      Worker("deleted-accounts") { try await accounts.run(on: database) },
+      context.singleton("deleted-accounts") { try await accounts.run(on: database) },
       context.singleton("cart-purge") { try await oldCarts.run() },
     ]
   }

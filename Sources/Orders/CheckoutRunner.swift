@@ -100,19 +100,25 @@ struct CheckoutRunner: Sendable {
   ///   stands. nil: the caller has time.
   /// - Throws: what the store throws. That the lease was lost is no error: its successor goes on.
   func run(_ lease: SagaLease, until: Timestamp? = nil) async throws {
+    var lease = lease
     do {
-      try await follow(lease, until: until)
+      try await follow(&lease, until: until)
     } catch is LeaseLost {
       return
     } catch let cancellation as CancellationError {
       // The record under way may have been made; the next holder finds out.
       try await giveBack(lease)
       throw cancellation
+    } catch {
+      // What fails in the same way for ever shows nowhere else. If this fails too, the first error
+      // tells more, and the lease ends by itself.
+      if isStuck(lease) { try? await slowDown(lease, trouble: String("\(error)".prefix(300))) }
+      throw error
     }
   }
 
-  private func follow(_ taken: SagaLease, until: Timestamp?) async throws {
-    var lease = taken
+  /// - Parameter lease: as it was recorded last, however this ends.
+  private func follow(_ lease: inout SagaLease, until: Timestamp?) async throws {
     var result = StepResult(.unknown)
     var move = lease.saga.beforeCall(cancelRequested: lease.cancelRequested, now: now())
     while true {
@@ -180,6 +186,8 @@ struct CheckoutRunner: Sendable {
         return try await store.giveUp(lease, failure, figures: result.figures)
 
       case .askAgain(.waiting):
+        // With a deadline the wait has an end of its own.
+        if lease.deadline == nil, isStuck(lease) { return try await slowDown(lease, trouble: nil) }
         return try await store.giveBack(lease, after: timings.waitingPace, trouble: nil)
 
       case .askAgain(.failed):
@@ -248,6 +256,19 @@ struct CheckoutRunner: Sendable {
     try await Task { try await store.giveBack(lease, after: .zero, trouble: nil) }.value
   }
 
+  /// Whether the saga has made no progress for so long that a person should know.
+  private func isStuck(_ lease: SagaLease) -> Bool {
+    lease.progressedAt + timings.parkAfter <= now()
+  }
+
+  /// Puts the saga before a person, once, and gives it back for long.
+  ///
+  /// - Parameter trouble: nil where it is being waited for.
+  private func slowDown(_ lease: SagaLease, trouble: String?) async throws {
+    if !lease.isParked { try await store.park(lease, trouble: trouble ?? "still waiting") }
+    try await store.giveBack(lease, after: timings.parkedPace, trouble: trouble)
+  }
+
   /// After a call that told nothing: waits here if the caller has the time, else gives the saga back.
   ///
   /// - Returns: the renewed lease, or nil when it was given back.
@@ -260,9 +281,8 @@ struct CheckoutRunner: Sendable {
       return nil
     }
     let trouble = result.trouble ?? "no answer"
-    if lease.progressedAt + timings.parkAfter <= now() {
-      if !lease.isParked { try await store.park(lease, trouble: trouble) }
-      try await store.giveBack(lease, after: timings.parkedPace, trouble: trouble)
+    if isStuck(lease) {
+      try await slowDown(lease, trouble: trouble)
       return nil
     }
     let backoff = timings.backoff(attempts: lease.attempts + 1, random: random())

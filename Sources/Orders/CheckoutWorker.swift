@@ -10,7 +10,7 @@ struct CheckoutWorker: Sendable {
   static let pollInterval: Duration = .milliseconds(250)
 
   let runner: CheckoutRunner
-  /// Told when a saga could not be run on; its lease ends by itself.
+  /// Told when a saga could not be run on; its lease ends by itself, or was given back for long.
   let failed: @Sendable (SagaLease, any Error) -> Void
 
   /// Runs until its task is cancelled.

@@ -88,6 +88,7 @@ struct FollowUpRepository: FollowUpStore {
   ) async throws -> FollowUpAcceptance? {
     do {
       return try await database.transaction { transaction in
+        try await lock(order.id, in: transaction)
         let isNew = try await transaction.execute(
           """
           INSERT INTO order_commands (principal, idem_key, fingerprint, order_id, kind, ref_id)
@@ -127,9 +128,22 @@ struct FollowUpRepository: FollowUpStore {
     } catch is Changed {
       return nil
     } catch let error as PostgresError where error.isLockTimeout {
+      // With the order locked, all that it can have waited for is the first holder of its key.
       throw OrderError.keyInProgress
     } catch let error as PostgresError where error.isUniqueViolation("sagas_one_running") {
       // Begun by somebody between the statement that looked and this one.
+      throw OrderError.operationInProgress
+    }
+  }
+
+  /// Locks the order's row before the command refers to it. A reference holds the row as well, and to ask
+  /// for more of it while others wait is how transactions come to wait for one another.
+  ///
+  /// - Throws: `OrderError.operationInProgress` if somebody does not let go of it.
+  private func lock(_ order: OrderID, in transaction: Transaction) async throws {
+    do {
+      try await transaction.execute("SELECT FROM orders WHERE id = \(order) FOR UPDATE")
+    } catch let error as PostgresError where error.isLockTimeout {
       throw OrderError.operationInProgress
     }
   }

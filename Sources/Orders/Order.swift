@@ -98,6 +98,9 @@ struct PaymentFigures: Hashable, Sendable {
   /// The payment's own version; 0 before it has told anything.
   let version: Int64
 
+  /// Whether money is held that may yet be captured.
+  var isHeld: Bool { !isVoided && authorized > captured }
+
   static let unknown = PaymentFigures(
     authorized: 0, captured: 0, refunded: 0, isVoided: false, version: 0)
 }

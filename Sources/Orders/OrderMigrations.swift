@@ -262,4 +262,14 @@ let orderMigrations: [Migration] = [
     """
     ALTER TABLE sagas ADD COLUMN holder text;
     """),
+  Migration(
+    "0008-bounded-looks",
+    """
+    -- When nothing was left of the user: nobody looks any more.
+    ALTER TABLE deleted_users ADD COLUMN done_at timestamptz;
+    CREATE INDEX deleted_users_left ON deleted_users (user_id) WHERE done_at IS NULL;
+    GRANT UPDATE (done_at) ON deleted_users TO order_app;
+    CREATE INDEX sagas_parked ON sagas (id) WHERE parked_at IS NOT NULL;
+    CREATE INDEX orders_attention ON orders (created_at, id) WHERE attention;
+    """),
 ]

@@ -82,8 +82,9 @@ enum PaymentStatus: String, Codable, Sendable, CaseIterable {
   case refunded, voided
 
   init(_ figures: PaymentFigures) {
+    // Paid back as a whole is only what nothing more can be captured of.
     self =
-      if figures.captured > 0 && figures.refunded >= figures.captured {
+      if figures.captured > 0 && figures.refunded >= figures.captured && !figures.isHeld {
         .refunded
       } else if figures.refunded > 0 {
         .partiallyRefunded

@@ -131,9 +131,13 @@ package struct PaymentApplication: ShopService {
     ).add(to: &routes)
     let logger = logger
     NoticeRoutes(payments: payments, reader: notices) { notice, effect in
-      logger.warning(
+      logger.log(
+        level: effect == .contradicts ? .error : .warning,
         "a provider's notice was stored and changed nothing",
-        metadata: ["event": "\(notice.eventID)", "effect": "\(effect.rawValue)"])
+        metadata: [
+          "event": "\(notice.eventID)", "effect": "\(effect.rawValue)",
+          "operation": "\(notice.news?.operation.description ?? "none")",
+        ])
     }.add(to: &routes)
     ReconciliationRoutes(reconciliation: reconciliation).add(to: &routes)
   }

@@ -41,7 +41,7 @@ struct NoticeRoutes {
     let notice = try reader.notice(in: body)
     let effect = try await payments.store.apply(notice)
     switch effect {
-    case .unknownOperation, .otherAmount: unsettled(notice, effect)
+    case .unknownOperation, .otherAmount, .contradicts: unsettled(notice, effect)
     case .settled, .knownBefore, .repeated, .none: break
     }
     return HTTPResponse(.noContent)

@@ -275,9 +275,24 @@ extension Payment {
   mutating func settle(_ news: ProviderNotice.News) -> ProviderNotice.Effect {
     guard let operation = operation(news.operation) else { return .unknownOperation }
     guard news.amount == nil || news.amount == operation.amount else { return .otherAmount }
+    guard !contradicts(news.answer, operation) else { return .contradicts }
     let before = version
     settle(news.operation, news.answer)
     return version == before ? .knownBefore : .settled
+  }
+
+  /// Whether the provider tells the opposite of an outcome that is booked, or was refused, already.
+  private func contradicts(_ answer: ProviderAnswer, _ operation: PaymentOperation) -> Bool {
+    // An authorisation ends with its void: the provider may then tell either of it.
+    if operation.kind == .authorize,
+      operations.contains(where: { $0.kind == .void && $0.state != .failed })
+    {
+      return false
+    }
+    return switch (operation.state, answer) {
+    case (.succeeded, .declined), (.failed, .succeeded): true
+    case (_, _): false
+    }
   }
 
   /// Whether nothing is held, kept or open.

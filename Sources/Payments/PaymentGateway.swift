@@ -37,6 +37,8 @@ struct FollowUpRequest: Hashable, Sendable {
   /// The provider's own name for that authorisation.
   let reference: String
   let amount: Money
+  /// Minor units of the authorisation that are booked as captured.
+  let captured: Int64
 }
 
 struct LookupRequest: Hashable, Sendable {
@@ -46,6 +48,8 @@ struct LookupRequest: Hashable, Sendable {
   var reference: String?
   /// The provider's own name for the authorisation that it follows, or is.
   var authorization: String?
+  /// Minor units of that authorisation that are booked as captured.
+  var captured: Int64 = 0
 }
 
 /// What the provider said, for certain.

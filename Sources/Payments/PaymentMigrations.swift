@@ -133,4 +133,16 @@ package let paymentMigrations: [Migration] = [
     -- refused, and their reason.
     ALTER TABLE payment_operations ADD COLUMN request_hash bytea, ADD COLUMN reason text;
     """),
+  Migration(
+    "0006-indexes-and-effects",
+    """
+    -- Holds that expire, for the recovery worker, whose query says this condition in the same words.
+    CREATE INDEX payments_holds ON payments (expires_at)
+      WHERE state IN ('authorized', 'requires_action', 'partially_refunded')
+        AND (authorized > captured OR state = 'requires_action');
+    -- Lists and reconciliations of a time.
+    CREATE INDEX payments_created ON payments (created_at);
+    -- What came of a provider's notice; null for those that came before.
+    ALTER TABLE provider_events ADD COLUMN effect text;
+    """),
 ]

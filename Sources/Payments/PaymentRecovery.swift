@@ -30,7 +30,7 @@ struct PaymentRecovery: Sendable {
     let stalled = try await payments.store.takeStalledCancellations(
       unmovedSince: now + (.zero - payments.timings.recoveryAge), limit: Self.batch, now: now)
     await forEach(stalled) { _ = try await payments.close($0) }
-    let expired = try await payments.store.expiredHolds(at: now, limit: Self.batch)
+    let expired = try await payments.store.takeExpiredHolds(limit: Self.batch, now: now)
     await forEach(expired) { try await expire($0, now: now) }
     return due.count + stalled.count + expired.count
   }

@@ -99,22 +99,42 @@ struct PaymentRepository: PaymentStore {
     while true {
       do {
         return try await database.transaction { try await apply(notice, in: $0) }
+      } catch is Repeated {
+        return .repeated
       } catch let error as PostgresError where error.isRetryable && tries < Self.triesMax {
         tries += 1
       }
     }
   }
 
+  /// The event is stored already: nothing of this transaction is kept.
+  private struct Repeated: Error {}
+
   private func apply(
     _ notice: ProviderNotice, in transaction: Transaction
   ) async throws -> ProviderNotice.Effect {
-    let isNew = try await transaction.execute(
+    let isKnown: Bool? = try await transaction.value(
       """
-      INSERT INTO provider_events (provider, event_id, received_at, payload)
-      VALUES (\(notice.provider), \(notice.eventID), now(), \(JSONText(notice.payload)))
+      SELECT true FROM provider_events
+      WHERE provider = \(notice.provider) AND event_id = \(notice.eventID)
+      """)
+    guard isKnown == nil else { return .repeated }
+    let effect = try await effect(of: notice, in: transaction)
+    // Events are only ever added, so this comes last, with what came of it.
+    let inserted = try await transaction.execute(
+      """
+      INSERT INTO provider_events (provider, event_id, received_at, payload, effect)
+      VALUES (\(notice.provider), \(notice.eventID), now(), \(JSONText(notice.payload)),
+        \(effect.rawValue))
       ON CONFLICT DO NOTHING
       """)
-    guard isNew == 1 else { return .repeated }
+    guard inserted == 1 else { throw Repeated() }
+    return effect
+  }
+
+  private func effect(
+    of notice: ProviderNotice, in transaction: Transaction
+  ) async throws -> ProviderNotice.Effect {
     guard let news = notice.news else { return .none }
     let payment: PaymentID? = try await transaction.value(
       "SELECT payment_id FROM payment_operations WHERE id = \(news.operation)")
@@ -175,14 +195,26 @@ struct PaymentRepository: PaymentStore {
       """)
   }
 
-  func expiredHolds(at time: Timestamp, limit: Int) async throws -> [PaymentID] {
+  func takeExpiredHolds(limit: Int, now: Timestamp) async throws -> [PaymentID] {
+    // Looked at again after 10 s, as above.
     try await database.values(
       """
-      SELECT id FROM payments
-      WHERE state IN ('authorized', 'requires_action', 'partially_refunded')
-        AND expires_at <= \(time) AND (authorized > captured OR state = 'requires_action')
-      ORDER BY expires_at LIMIT \(limit)
+      UPDATE payments SET next_run_at = \(now) + interval '10 s'
+      WHERE id IN (\(Self.expiredHolds(limit: limit, now: now)))
+      RETURNING id
       """)
+  }
+
+  /// Those never tried come first. The first condition is that of the index `payments_holds`, in the
+  /// same words: another spelling would read every payment that was ever refunded in part.
+  static func expiredHolds(limit: Int, now: Timestamp) -> SQL {
+    """
+    SELECT id FROM payments
+    WHERE state IN ('authorized', 'requires_action', 'partially_refunded')
+      AND (authorized > captured OR state = 'requires_action')
+      AND expires_at <= \(now) AND next_run_at <= \(now)
+    ORDER BY next_run_at, expires_at LIMIT \(limit) FOR UPDATE SKIP LOCKED
+    """
   }
 
   // MARK: Rows

@@ -96,14 +96,15 @@ struct PaymentRoutes {
     let answer = try await payments.perform(command, on: call.parameter("id"))
     let payment = access.body(of: answer.payment)
     let version = answer.payment.version
-    return switch answer.outcome {
-    case .done(isNew: true): try .json(payment, status: .created, version: version)
-    case .done(isNew: false):
-      try .json(payment, status: .created, version: version)
-        .adding("Idempotent-Replayed", "true")
-    case .underway:
-      try .json(payment, status: .accepted, version: version).adding(.retryAfter, "1")
-    }
+    let response: HTTPResponse =
+      switch answer.operation.state {
+      case .succeeded: try .json(payment, status: .created, version: version)
+      case .pending, .waiting:
+        try .json(payment, status: .accepted, version: version).adding(.retryAfter, "1")
+      case .failed:
+        .problem(answer.declined, instance: call.request.path, requestID: call.requestID)
+      }
+    return answer.isNew ? response : response.adding("Idempotent-Replayed", "true")
   }
 
   private func cancel(_ call: Call) async throws -> HTTPResponse {

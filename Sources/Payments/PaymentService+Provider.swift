@@ -24,7 +24,7 @@ extension PaymentService {
     let limit = timings.providerWait
     let lookup = LookupRequest(
       operation: operation.id, kind: operation.kind, reference: operation.providerReference,
-      authorization: payment.providerReference)
+      authorization: payment.providerReference, captured: payment.figures.captured)
     if operation.providerReference != nil {
       // The provider has taken it and said that the outcome comes later.
       guard let answer = try await gateway.lookup(lookup, within: limit) else {
@@ -53,7 +53,7 @@ extension PaymentService {
     else { throw GatewayError.unavailable("the payment has no authorisation to follow") }
     let request = FollowUpRequest(
       operation: operation.id, authorization: authorization.id, reference: reference,
-      amount: amount)
+      amount: amount, captured: payment.figures.captured)
     switch operation.kind {
     case .capture: return try await gateway.capture(request, within: limit)
     case .void: return try await gateway.void(request, within: limit)

@@ -37,8 +37,8 @@ protocol PaymentStore: Sendable {
     unmovedSince time: Timestamp, limit: Int, now: Timestamp
   ) async throws -> [PaymentID]
 
-  /// Payments whose hold should have ended.
-  func expiredHolds(at time: Timestamp, limit: Int) async throws -> [PaymentID]
+  /// Takes payments whose hold should have ended, each for a while of its own, as above.
+  func takeExpiredHolds(limit: Int, now: Timestamp) async throws -> [PaymentID]
 }
 
 /// Which payments a list shows; nil leaves a column free.
@@ -83,6 +83,30 @@ struct PaymentAnswer: Sendable {
 
   let payment: Payment
   let outcome: Outcome
+}
+
+/// What a capture or a refund came to: the operation as it stands.
+struct OperationAnswer: Sendable {
+  let payment: Payment
+  let operation: PaymentOperation
+  /// Whether this command began it, and not an earlier one with the same id.
+  let isNew: Bool
+
+  /// The same, for callers to whom a refusal of the provider is an error.
+  ///
+  /// - Throws: `PaymentError.declined`.
+  func get() throws(PaymentError) -> PaymentAnswer {
+    switch operation.state {
+    case .succeeded: return PaymentAnswer(payment: payment, outcome: .done(isNew: isNew))
+    case .pending, .waiting: return PaymentAnswer(payment: payment, outcome: .underway)
+    case .failed: throw declined
+    }
+  }
+
+  /// How a refusal of the provider is told.
+  var declined: PaymentError {
+    .declined(code: operation.declineCode ?? "declined", order: payment.orderID)
+  }
 }
 
 /// The commands on payments. Each stores its operation first, asks the provider with no transaction
@@ -153,7 +177,7 @@ struct PaymentService: Sendable {
   func capture(
     _ payment: PaymentID, _ id: OperationID, amount: Int64
   ) async throws -> PaymentAnswer {
-    try await perform(.capture, id, amount: amount, of: payment)
+    try await perform(.capture, id, amount: amount, of: payment).get()
   }
 
   /// Refunds part or all of what was captured; the same id again says what became of it.
@@ -162,11 +186,11 @@ struct PaymentService: Sendable {
   func refund(
     _ payment: PaymentID, _ id: OperationID, amount: Int64
   ) async throws -> PaymentAnswer {
-    try await perform(.refund, id, amount: amount, of: payment)
+    try await perform(.refund, id, amount: amount, of: payment).get()
   }
 
-  /// What staff ask for themselves: as `capture` and `refund`.
-  func perform(_ command: StaffCommand, on payment: PaymentID) async throws -> PaymentAnswer {
+  /// What staff ask for themselves: as `capture` and `refund`, whatever the provider said.
+  func perform(_ command: StaffCommand, on payment: PaymentID) async throws -> OperationAnswer {
     try await perform(
       command.kind, command.id, amount: command.amount, of: payment, hash: command.requestHash,
       reason: command.reason)
@@ -175,7 +199,7 @@ struct PaymentService: Sendable {
   private func perform(
     _ kind: PaymentOperation.Kind, _ id: OperationID, amount: Int64?, of paymentID: PaymentID,
     hash: [UInt8]? = nil, reason: String? = nil
-  ) async throws -> PaymentAnswer {
+  ) async throws -> OperationAnswer {
     let time = now()
     var (payment, isNew) = try await store.update(paymentID) { payment in
       try payment.begin(kind, id: id, amount: amount, now: time, hash: hash, reason: reason)
@@ -184,13 +208,7 @@ struct PaymentService: Sendable {
       payment = try await ask(operation, of: payment) ?? payment
     }
     guard let operation = payment.operation(id) else { throw NotFound("operation") }
-    switch operation.state {
-    case .succeeded: return PaymentAnswer(payment: payment, outcome: .done(isNew: isNew))
-    case .pending, .waiting: return PaymentAnswer(payment: payment, outcome: .underway)
-    case .failed:
-      throw PaymentError.declined(
-        code: operation.declineCode ?? "declined", order: payment.orderID)
-    }
+    return OperationAnswer(payment: payment, operation: operation, isNew: isNew)
   }
 
   /// The customer's answer to the simulated 3-D Secure.

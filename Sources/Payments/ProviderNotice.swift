@@ -24,6 +24,8 @@ struct ProviderNotice: Hashable, Sendable {
     case unknownOperation = "unknown_operation"
     /// Of another amount than its operation; left to reconciliation.
     case otherAmount = "other_amount"
+    /// The opposite of the outcome that its operation has; changes nothing, a person has to look.
+    case contradicts
   }
 
   let provider: String

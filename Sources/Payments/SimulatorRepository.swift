@@ -1,7 +1,8 @@
 import Postgres
 import SharedKernel
 
-/// The simulator's memory, in its own schema through its own role.
+/// The simulator's memory, in its own schema through its own role. Lock order: a new key, then the
+/// charge, then keys that were there before.
 struct SimulatorRepository: SimulatorStore {
   let database: Database
 
@@ -63,6 +64,10 @@ struct SimulatorRepository: SimulatorStore {
       let verdict: (SimulatorVerdict.Outcome, String?, String) =
         approve
         ? (.succeeded, nil, "authorized") : (.declined, "authentication_failed", "declined")
+      try await transaction.send(
+        """
+        SELECT FROM charges WHERE authorization_id = \(authorization.uuid) FOR UPDATE
+        """)
       let changed = try await transaction.execute(
         """
         UPDATE keys SET outcome = \(verdict.0), decline_code = \(verdict.1)
@@ -161,6 +166,13 @@ struct SimulatorRepository: SimulatorStore {
   }
 
   func finishRefund(_ key: OperationID, in transaction: Transaction) async throws {
+    try await transaction.send(
+      """
+      SELECT FROM charges
+      WHERE authorization_id = (
+        SELECT authorization_id FROM keys WHERE key = \(key.uuid) AND outcome = 'pending')
+      FOR UPDATE
+      """)
     try await transaction.send(
       """
       WITH finished AS (

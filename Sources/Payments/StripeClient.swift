@@ -32,7 +32,7 @@ struct StripeClient: Sendable {
     }
   }
 
-  /// What Stripe refused, for certain.
+  /// What Stripe itself refused, for certain.
   struct Refusal: Error {
     let status: Int
     let code: String
@@ -106,19 +106,19 @@ struct StripeClient: Sendable {
       let error: Problem
     }
     let status = answer.status.code
-    // An error of another form is judged by its status.
     let problem = try? JSONDecoding.decode(
       Body.self, from: answer.body, allowingUnknown: true
     ).error
-    switch (status, problem?.type) {
-    // The same key with other parameters is our own mistake: a person has to look.
-    case (400, "idempotency_error"), (401, _), (403, _), (409, _), (429, _), (500..., _):
+    // Anything else tells nothing of what Stripe did: it may be a proxy's answer, or be about the way
+    // it was asked. (The same key with other parameters is our own mistake: a person has to look.)
+    guard let problem, [400, 402, 404].contains(status),
+      ["card_error", "invalid_request_error"].contains(problem.type)
+    else {
       return GatewayError.unavailable("Stripe answered \(status) \(problem?.type ?? "")")
-    default:
-      return Refusal(
-        status: status, code: problem?.declineCode ?? problem?.code ?? "refused",
-        intent: problem?.intent)
     }
+    return Refusal(
+      status: status, code: problem.declineCode ?? problem.code ?? "refused",
+      intent: problem.intent)
   }
 
   private static func encoded(_ text: String) -> String {

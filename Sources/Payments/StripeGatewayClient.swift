@@ -8,11 +8,15 @@ import SharedKernel
 /// Stripe takes one capture of an authorisation and lets go of the rest: docs/decisions/stripe.md.
 struct StripeGatewayClient: PaymentGateway, ProviderRecords, NoticeReader {
   private static let pageSize = 100
-  private static let recordsWithin: Duration = .seconds(10)
+  /// One page of records.
+  private static let pageWithin: Duration = .seconds(10)
+  /// All pages together: somebody waits for the report.
+  static let recordsWithin: Duration = .seconds(60)
 
   let provider = "stripe"
   let stripe: StripeClient
   let secrets: [[UInt8]]
+  var now: @Sendable () -> ContinuousClock.Instant = { .now }
 
   // MARK: Operations
 
@@ -59,9 +63,8 @@ struct StripeGatewayClient: PaymentGateway, ProviderRecords, NoticeReader {
         within: limit)
       return .succeeded(reference: intent.id)
     } catch let refusal as StripeClient.Refusal {
-      // What is cancelled, or was captured in part, holds nothing any more.
       let intent = try await intent(request.reference, within: limit)
-      return ["canceled", "succeeded"].contains(intent.status)
+      return try holdsNothing(intent, booked: request.captured)
         ? .succeeded(reference: intent.id)
         : .declined(code: refusal.code, reference: request.reference)
     }
@@ -87,7 +90,8 @@ struct StripeGatewayClient: PaymentGateway, ProviderRecords, NoticeReader {
         guard let authorization = request.authorization else { return nil }
         let intent = try await intent(authorization, within: limit)
         let isDone =
-          intent.status == "succeeded" || (request.kind == .void && intent.status == "canceled")
+          request.kind == .void
+          ? try holdsNothing(intent, booked: request.captured) : intent.status == "succeeded"
         return isDone ? .succeeded(reference: intent.id) : nil
       case .refund: return try await refund(request, within: limit)
       }
@@ -126,6 +130,24 @@ struct StripeGatewayClient: PaymentGateway, ProviderRecords, NoticeReader {
     return found.data.first { $0.operation == request.operation }?.answer
   }
 
+  /// Whether nothing is held any more: it is cancelled, or was captured, and the rest let go of.
+  ///
+  /// - Parameter captured: what we have booked as captured, in minor units.
+  /// - Throws: `GatewayError` if another amount was captured. Then money was taken that the ledger does
+  ///   not know of, and a void that "succeeds" would hide it: a person has to look.
+  private func holdsNothing(_ intent: StripeIntent, booked captured: Int64) throws -> Bool {
+    switch intent.status {
+    case "canceled": return true
+    case "succeeded":
+      guard intent.captured == captured else {
+        throw GatewayError.unavailable(
+          "Stripe has captured \(intent.captured) of \(intent.id), and \(captured) is booked")
+      }
+      return true
+    default: return false
+    }
+  }
+
   private func intent(_ id: String, within limit: Duration) async throws -> StripeIntent {
     try await stripe.get("/v1/payment_intents/\(id)", within: limit)
   }
@@ -143,14 +165,19 @@ struct StripeGatewayClient: PaymentGateway, ProviderRecords, NoticeReader {
 
   // MARK: Records
 
+  /// - Throws: `GatewayError.timedOut` when not all pages came in time: a part of them would make
+  ///   differences that are none.
   func charges(from: Timestamp, to: Timestamp, limit: Int) async throws -> [ProviderCharge] {
     var charges: [ProviderCharge] = []
     var after = ""
+    let deadline = now() + Self.recordsWithin
     while charges.count < limit {
+      let left = now().duration(to: deadline)
+      guard left > .zero else { throw GatewayError.timedOut }
       let page: StripeList<StripeIntent> = try await stripe.get(
         "/v1/payment_intents?limit=\(Self.pageSize)&created%5Bgte%5D=\(from.seconds)"
           + "&created%5Blt%5D=\(to.seconds)&expand%5B%5D=data.latest_charge\(after)",
-        within: Self.recordsWithin)
+        within: min(Self.pageWithin, left))
       // What was declined holds nothing, and our ledger has not booked it either.
       charges += page.data.filter { $0.status != "requires_payment_method" }.map(\.charge)
       guard page.hasMore == true, let last = page.data.last else { break }

@@ -80,13 +80,16 @@ struct StripeIntent: Decodable, Sendable {
     }
   }
 
+  /// What was taken of it.
+  var captured: Int64 { received ?? (status == "succeeded" ? amount : 0) }
+
   var charge: ProviderCharge {
     let refunded: Int64 = if case .whole(let refunded)? = latestCharge { refunded } else { 0 }
     return ProviderCharge(
       authorization: operation, reference: id, currency: currency.uppercased(),
       figures: ReconciledFigures(
         held: status == "requires_capture" ? capturable ?? amount : 0,
-        captured: received ?? (status == "succeeded" ? amount : 0), refunded: refunded),
+        captured: captured, refunded: refunded),
       createdAt: Timestamp(microseconds: created * 1_000_000))
   }
 }

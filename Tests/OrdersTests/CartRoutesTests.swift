@@ -348,6 +348,43 @@ import Testing
     #expect(try await bench.orderCount() == 0)
   }
 
+  @Test("a checkout that waits too long for who is changing its cart is told that, not of its key")
+  func beingChanged() async throws {
+    let bench = try await RoutesBench(lockTimeout: "1s")
+    let cart = try await bench.readyCart()
+    let id = try #require(CartID(cart.id))
+    let answer = try await bench.bench.database.transaction { transaction in
+      try await transaction.execute("SELECT FROM carts WHERE id = \(id) FOR UPDATE")
+      return try await bench.checkOut(cart)
+    }
+    #expect(answer.status.code == 503)
+    #expect(try await bench.checkOut(cart).status == .created)
+  }
+
+  @Test("one that waits for the first with its key is told so, though that holds the cart, too")
+  func keyInProgress() async throws {
+    let bench = try await RoutesBench(lockTimeout: "1s")
+    let cart = try await bench.readyCart()
+    let id = try #require(CartID(cart.id))
+    let key = "0123456789abcdef-inprogress"
+    let answer = try await bench.bench.database.transaction { transaction in
+      // What the first request has written, and not yet committed.
+      let order = OrderID.new()
+      try await transaction.execute(
+        """
+        INSERT INTO orders (id, principal, idem_key, fingerprint, capture_mode, currency, subtotal,
+          total, payment_id, state, cart_id)
+        VALUES (\(order), \("cart:\(id)"), \(key), ''::bytea, 'automatic', 'USD', 0, 0,
+          \(PaymentID.new()), 'pending', \(id))
+        """)
+      let version: Int? = try await transaction.value("SELECT version FROM carts WHERE id = \(id)")
+      try await CartRepository(runner: transaction).lock(
+        CartVersion(id: id, version: #require(version)), for: order)
+      return try await bench.checkOut(cart, key: key)
+    }
+    #expect(answer.problemKind == .idempotencyInProgress)
+  }
+
   @Test(
     "while its order is in checkout a cart cannot be changed, and no second order is made of it")
   func locked() async throws {

@@ -419,6 +419,35 @@ import Testing
     #expect(closed.state == .cancelled)
     #expect(!closed.needsAttention)
   }
+
+  @Test("so is one that fails here whenever it is run, and it is tried more slowly")
+  func failing() async throws {
+    struct Broken: Error {}
+    let bench = try await OrdersBench()
+    let order = try await bench.place()
+    _ = try await bench.orders.cancel(
+      order.id, CancelRequest(reason: nil, actor: "anon"), wait: .zero)
+    let store = bench.runner.store
+    var failing = bench.runner
+    failing.pass = { if $0 == "saga.C0.before" { throw Broken() } }
+    // Soon, late, and late again.
+    for round in 0..<3 {
+      let lease = try #require(try await store.take(of: order.id, lease: .seconds(15)))
+      await #expect(throws: Broken.self) { try await failing.run(lease) }
+      let isLate = round > 0
+      #expect(try await bench.attentions(of: order) == (isLate ? 1 : 0))
+      #expect(try await bench.orders.order(order.id).needsAttention == isLate)
+      if isLate { continue }
+      #expect(try await store.take(of: order.id, lease: .zero) == nil, "its lease ends by itself")
+      try await bench.expireLeases()
+      bench.clock.advance(bench.runner.timings.parkAfter * 2)
+    }
+    #expect(try await store.takeDue(countMax: 10, lease: .seconds(15)).isEmpty)
+    try await bench.runWorkers()
+    let closed = try await bench.orders.order(order.id)
+    #expect(closed.state == .cancelled)
+    #expect(!closed.needsAttention)
+  }
 }
 
 extension OrdersBench {

@@ -80,6 +80,20 @@ import Testing
     #expect(try await bench.violations() == [])
   }
 
+  @Test("a parcel that was paid back does not keep the rest from being shipped")
+  func partPaidBack() async throws {
+    let bench = try await OrdersBench(captureMode: .manual)
+    let order = try await bench.place(quantity: 2)
+    _ = try await bench.ship(order, 1)
+    let refunded = try await bench.refund(order, units: 1)
+    #expect(refunded.order.payment.refunded == refunded.order.payment.captured)
+    #expect(refunded.order.paymentStatus == .partiallyRefunded)
+    let rest = try await bench.ship(order, 1)
+    #expect(rest.order.state == .shipped)
+    #expect(rest.order.payment.captured == 2000)
+    #expect(try await bench.violations() == [])
+  }
+
   @Test("a share that is refused ships nothing: 402, and the order stays as it was")
   func shareRefused() async throws {
     let bench = try await OrdersBench(captureMode: .manual)
@@ -262,6 +276,32 @@ import Testing
     #expect(done.subject.status == .succeeded)
     #expect(done.order.paymentStatus == .refunded)
     #expect(bench.peers.restocked.count == 1)
+    #expect(try await bench.violations() == [])
+  }
+
+  @Test("a refund that its provider takes on and never does is put before a person, once")
+  func neverDone() async throws {
+    let bench = try await OrdersBench()
+    let order = try await bench.place(quantity: 1)
+    bench.peers.delayRefunds()
+    _ = try await bench.refund(order, amount: 1000)
+    try await bench.runWorkers(rounds: 1)
+    #expect(try await bench.attentions(of: order) == 0)
+    bench.clock.advance(bench.runner.timings.parkAfter * 2)
+    for _ in 0..<2 {
+      try await bench.runWorkers(rounds: 1)
+      #expect(try await bench.orders.order(order.id).needsAttention)
+      #expect(try await bench.attentions(of: order) == 1)
+    }
+    // It is asked for more slowly now, and goes on when it is done.
+    let store = bench.runner.store
+    try await bench.letPass(bench.runner.timings.waitingPace)
+    #expect(try await store.takeDue(countMax: 10, lease: .seconds(15)).isEmpty)
+    bench.peers.settleRefunds()
+    try await bench.runWorkers()
+    let done = try await bench.orders.order(order.id)
+    #expect(done.paymentStatus == .refunded)
+    #expect(!done.needsAttention)
     #expect(try await bench.violations() == [])
   }
 

@@ -35,6 +35,9 @@ import Testing
       (100, 40, 0, false, .captured),
       (100, 100, 30, false, .partiallyRefunded),
       (100, 100, 100, false, .refunded),
+      // The rest is held still, and can be captured.
+      (100, 50, 50, false, .partiallyRefunded),
+      (50, 50, 50, false, .refunded),
       (100, 40, 40, true, .refunded),
     ] as [(Int64, Int64, Int64, Bool, PaymentStatus)])
   func paymentStatus(

@@ -201,6 +201,11 @@ struct OrdersBench: Sendable {
       "SELECT type FROM outbox WHERE subject = \("\(order.id)") ORDER BY id")
   }
 
+  /// How often the order was put before a person.
+  func attentions(of order: Order) async throws -> Int {
+    try await events(of: order).filter { $0 == "order.attention_required" }.count
+  }
+
   func history(of order: Order) async throws -> [OrderState] {
     try await orders.history(of: order.id).map(\.to)
   }

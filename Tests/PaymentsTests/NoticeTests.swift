@@ -1,6 +1,8 @@
 import HTTPMessages
+import Logging
 import ServiceKit
 import SharedKernel
+import Synchronization
 import Testing
 
 @testable import Payments
@@ -115,6 +117,50 @@ struct NoticeTests {
     #expect(stored == 2)
   }
 
+  /// Keeps what is logged as an error.
+  private struct ErrorKeeper: LogHandler {
+    final class Lines: Sendable { let all = Mutex<[Logger.Metadata]>([]) }
+    let lines: Lines
+    var metadata = Logger.Metadata()
+    var logLevel = Logger.Level.trace
+    subscript(metadataKey key: String) -> Logger.MetadataValue? {
+      get { metadata[key] }
+      set { metadata[key] = newValue }
+    }
+    func log(event: LogEvent) {
+      guard event.level >= .error else { return }
+      lines.all.withLock { $0.append(event.metadata ?? [:]) }
+    }
+  }
+
+  @Test("a notice against a stored outcome moves nothing, is kept as such, and is told as an error")
+  func contradicts() async throws {
+    let bench = try await PaymentBench.shared()
+    let lines = ErrorKeeper.Lines()
+    let routes = try await RoutesBench(
+      bench, logger: Logger(label: "test") { _ in ErrorKeeper(lines: lines) })
+    let (payment, refund) = try await refunding(bench)
+    #expect(try await send(routes, notice(refund)).status.code == 204)
+    let before = try await bench.service().existing(payment.id)
+    let opposite = notice(refund, .declined)
+    for event in [notice(refund), opposite, opposite] {
+      #expect(try await send(routes, event).status.code == 204)
+    }
+    #expect(try await bench.service().existing(payment.id) == before)
+    let effects: [String] = try await bench.admin.values(
+      """
+      SELECT effect FROM payment.provider_events
+      WHERE payload->>'operation' = \("\(refund.id)") ORDER BY effect
+      """)
+    #expect(effects == ["contradicts", "known_before", "settled"])
+    #expect(
+      lines.all.withLock { $0 } == [
+        [
+          "event": "\(opposite.id)", "effect": "contradicts", "operation": "\(refund.id)",
+        ]
+      ])
+  }
+
   @Test("an event whose effect cannot be stored is not remembered either")
   func oneTransaction() async throws {
     let bench = try await PaymentBench.fresh()
@@ -157,6 +203,23 @@ struct NoticeTests {
     let journals: Int? = try await bench.admin.value(
       "SELECT count(*) FROM payment.ledger_journals WHERE operation_id = \(refund.id)")
     #expect(journals == 1)
+  }
+
+  @Test("one event that comes several times at once counts once", arguments: 1...3)
+  func sameEventAtOnce(round: Int) async throws {
+    let routes = try await RoutesBench()
+    let (payment, refund) = try await refunding(routes.bench)
+    let event = notice(refund)
+    try await withThrowingTaskGroup(of: Int.self) { group in
+      for _ in 0..<6 {
+        group.addTask { try await send(routes, event).status.code }
+      }
+      for try await status in group { #expect(status == 204) }
+    }
+    #expect(try await routes.bench.service().existing(payment.id).figures.refunded == 400)
+    let effects: [String] = try await routes.bench.admin.values(
+      "SELECT effect FROM payment.provider_events WHERE event_id = \("\(event.id)")")
+    #expect(effects == ["settled"])
   }
 
   @Test("the simulator sends its notices itself, until they are taken")

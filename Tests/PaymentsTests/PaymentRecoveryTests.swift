@@ -105,6 +105,26 @@ struct PaymentRecoveryTests {
     }
   }
 
+  @Test("holds that cannot be ended take turns, and leave room for others")
+  func expiredTakeTurns() async throws {
+    let bench = try await PaymentBench.fresh()
+    var ids: Set<PaymentID> = []
+    for _ in 0..<3 { ids.insert(try await bench.authorize().payment.id) }
+    func take() async throws -> [PaymentID] {
+      try await bench.store.takeExpiredHolds(limit: 1, now: bench.clock.now)
+    }
+    #expect(try await take().isEmpty)
+    bench.clock.advance(.seconds(8 * 24 * 3600))
+    for _ in 0..<2 {
+      var taken: [PaymentID] = []
+      for _ in 0..<3 { taken += try await take() }
+      #expect(taken.count == 3)
+      #expect(Set(taken) == ids)
+      #expect(try await take().isEmpty)
+      bench.clock.advance(.seconds(10))
+    }
+  }
+
   @Test("past the provider's memory of keys an operation is looked up, never sent again")
   func looksUpWhenOld() async throws {
     let bench = try await PaymentBench.fresh()

@@ -82,6 +82,34 @@ struct PaymentRepositoryTests {
       try await bench.store.payments(filter, page: try PageRequest()).elements.isEmpty)
   }
 
+  @Test("what the recovery worker and reports look for is found by an index")
+  func indexes() async throws {
+    let bench = try await PaymentBench.fresh()
+    try await bench.admin.execute(
+      """
+      INSERT INTO payment.payments (id, order_id, currency, amount, authorized, captured, refunded,
+        state, capture_mode, expires_at, version, created_at, updated_at)
+      SELECT gen_random_uuid(), gen_random_uuid(), 'USD', 1000, 1000, 1000, 400,
+        'partially_refunded', 'automatic', now() - interval '1 day', 1,
+        now() - make_interval(mins => n), now()
+      FROM generate_series(1, 5000) AS n
+      """)
+    try await bench.admin.execute("ANALYZE payment.payments")
+    func plan(_ statement: SQL) async throws -> String {
+      try await bench.database.values("EXPLAIN \(statement)", as: String.self)
+        .joined(separator: "\n")
+    }
+    let now = Timestamp.now()
+    let expired = try await plan(PaymentRepository.expiredHolds(limit: 100, now: now))
+    #expect(expired.contains("payments_holds"), "\(expired)")
+    let listed = try await plan(
+      """
+      SELECT id FROM payments WHERE created_at >= \(now + (.zero - .seconds(3600)))
+        AND created_at < \(now) ORDER BY created_at LIMIT 1000
+      """)
+    #expect(listed.contains("payments_created"), "\(listed)")
+  }
+
   @Test("each change is announced with the payment's absolute figures and a higher version")
   func announces() async throws {
     let bench = try await PaymentBench.shared()

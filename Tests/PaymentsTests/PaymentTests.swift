@@ -49,6 +49,38 @@ struct PaymentTests {
     #expect(again == payment)
   }
 
+  @Test("a notice of the opposite outcome is told as such and moves nothing")
+  func contradicted() throws {
+    var payment = try Samples.captured()
+    let capture = try #require(payment.operations.last)
+    let refused = OperationID.new()
+    _ = try payment.begin(.refund, id: refused, amount: 10, now: Samples.start)
+    payment.settle(refused, .declined(code: "closed_account", reference: nil))
+    let before = payment
+    func told(_ answer: ProviderAnswer, of id: OperationID) -> ProviderNotice.Effect {
+      payment.settle(ProviderNotice.News(operation: id, answer: answer, amount: nil))
+    }
+    #expect(told(.declined(code: "late", reference: nil), of: capture.id) == .contradicts)
+    #expect(told(.succeeded(reference: "op"), of: refused) == .contradicts)
+    #expect(told(.succeeded(reference: "op"), of: capture.id) == .knownBefore)
+    #expect(told(.pending(reference: "op"), of: capture.id) == .knownBefore)
+    #expect(told(.declined(code: "other", reference: nil), of: refused) == .knownBefore)
+    #expect(payment == before)
+  }
+
+  @Test("that a voided authorisation is cancelled at the provider is no contradiction")
+  func voidedIsCancelled() throws {
+    var payment = try Samples.authorized()
+    let authorization = try #require(payment.authorization)
+    let cancelled = ProviderNotice.News(
+      operation: authorization.id, answer: .declined(code: "canceled", reference: nil), amount: nil)
+    let early = payment.settle(cancelled)
+    #expect(early == .contradicts)
+    payment.cancelWhole()
+    let late = payment.settle(cancelled)
+    #expect(late == .knownBefore)
+  }
+
   @Test("a capture of a part leaves the rest held; the last one makes it captured")
   func capturesInParts() throws {
     var payment = try Samples.authorized(amount: 1000)

@@ -68,6 +68,29 @@ struct ReconciliationTests {
     #expect(try await report(routes, "2001-01-01").differenceCount == 0)
   }
 
+  @Test("a key that was answered is answered again without asking the provider")
+  func replays() async throws {
+    let bench = try await PaymentBench.fresh()
+    let routes = try await RoutesBench(bench)
+    let path = "/admin/reconciliations"
+    let key = "key-\(UUID128.v7())"
+    let body = #"{"date":"2026-11-28"}"#
+    let first = try await routes.send(.post, path, as: "admin", key: key, body: body)
+    #expect(first.status.code == 201)
+    #expect(!first.fields.contains("Idempotent-Replayed"))
+    try await bench.admin.execute("ALTER TABLE sim.charges RENAME TO charges_away")
+    let again = try await routes.send(.post, path, as: "admin", key: key, body: body)
+    #expect(again.status.code == 201)
+    #expect(again.fields["Idempotent-Replayed"] == "true")
+    #expect(again.body == first.body)
+    let other = try await routes.send(
+      .post, path, as: "admin", key: key, body: #"{"date":"2026-11-27"}"#)
+    #expect(other.problemKind == .idempotencyKeyReused)
+    let new = try await routes.send(
+      .post, path, as: "admin", key: "key-\(UUID128.v7())", body: body)
+    #expect(new.status.code == 500)
+  }
+
   @Test("it is for administrators, needs a key, and a day")
   func refused() async throws {
     let routes = try await RoutesBench()

@@ -42,19 +42,19 @@ struct RoutesBench {
     try await self.init(PaymentBench.shared())
   }
 
-  init(_ bench: PaymentBench) async throws {
+  init(_ bench: PaymentBench, logger: Logger = Self.logger) async throws {
     let secrets = try ServiceSecrets(key: [UInt8](repeating: 7, count: 32))
     let kit = RequestKit(
       storage: RequestStorage(
         database: bench.database, fingerprint: { secrets.fingerprint($0) }),
-      authenticate: Self.caller, logger: Self.logger)
+      authenticate: Self.caller, logger: logger)
     var routes = Routes(kit: kit)
     let wire = LateRouter()
     let notices = SimulatorNoticeClient(
       http: wire, authority: "localhost:8084", secret: Array("a secret of the webhook".utf8))
     PaymentApplication(
       store: bench.store, ledger: bench.ledger, provider: .init(bench.simulator, notices),
-      timings: PaymentTimings(), secrets: secrets, logger: Self.logger, now: { bench.clock.now }
+      timings: PaymentTimings(), secrets: secrets, logger: logger, now: { bench.clock.now }
     ).addRoutes(to: &routes)
     self.bench = bench
     self.secrets = secrets

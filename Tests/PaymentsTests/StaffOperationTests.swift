@@ -89,9 +89,10 @@ struct StaffOperationTests {
     let routes = try await RoutesBench()
     let id = try await authorized(routes, .captureFails)
     let key = Self.key()
-    for _ in 0..<2 {
+    for replay in [false, true] {
       let refused = try await post(routes, id, "captures", key: key)
       #expect(refused.status.code == 402)
+      #expect((refused.fields["Idempotent-Replayed"] == "true") == replay)
       #expect(refused.problemBody?["declineCode"]?.textValue == "capture_failed")
     }
   }
@@ -102,12 +103,16 @@ struct StaffOperationTests {
     let id = try await authorized(routes, .refundPending)
     _ = try await post(routes, id, "captures")
     let key = Self.key()
-    let begun = try await post(routes, id, "refunds", key: key, #"{"amount":500}"#)
-    #expect(begun.status.code == 202)
-    #expect(begun.fields[.retryAfter] == "1")
+    for replay in [false, true] {
+      let begun = try await post(routes, id, "refunds", key: key, #"{"amount":500}"#)
+      #expect(begun.status.code == 202)
+      #expect(begun.fields[.retryAfter] == "1")
+      #expect((begun.fields["Idempotent-Replayed"] == "true") == replay)
+    }
     routes.bench.clock.advance(.seconds(11))
     let done = try await post(routes, id, "refunds", key: key, #"{"amount":500}"#)
     #expect(done.status.code == 201)
+    #expect(done.fields["Idempotent-Replayed"] == "true")
     #expect(try done.decoded(as: View.self).refunded == 500)
   }
 

@@ -1,6 +1,7 @@
 import HTTPMessages
 import ServiceKit
 import SharedKernel
+import Synchronization
 import Testing
 
 @testable import Payments
@@ -143,6 +144,59 @@ struct StripeGatewayClientTests {
     #expect(shop.stripe.intents.map(\.received) == [0])
   }
 
+  @Test("an answer that is no refusal of Stripe's own leaves the outcome open")
+  func otherAnswers() async throws {
+    let shop = try await Shop()
+    let refusal = #"{"error":{"type":"invalid_request_error","code":"resource_missing"}}"#
+    for (status, body) in [
+      (302, ""), (400, "<html>"), (402, #"{"error":{"type":"api_error"}}"#), (404, "{}"),
+      (408, refusal), (424, ""), (425, refusal), (451, ""),
+    ] {
+      let payment = try await shop.authorize().payment
+      shop.stripe.script(.answerReplaced(status: status, body: body))
+      let capture = try await shop.service.capture(payment.id, .new(), amount: 1000)
+      #expect(capture.outcome == .underway, "\(status)")
+      try await shop.recover()
+      #expect(try await shop.service.existing(payment.id).state == .captured, "\(status)")
+    }
+    #expect(try await shop.bench.violations() == [])
+  }
+
+  @Test("what is looked up is not taken for unheard of because a proxy does not find it")
+  func lookupLost() async throws {
+    let shop = try await Shop()
+    shop.stripe.script(.answerLost)
+    let begun = try await shop.authorize()
+    shop.bench.clock.advance(.seconds(13 * 3600))
+    shop.stripe.change {
+      $0.keys = [:]
+      $0.readsAnswered = HTTPResponse(.notFound)
+    }
+    try await shop.recover()
+    #expect(try await shop.service.existing(begun.payment.id).state == .authorizing)
+    shop.stripe.change { $0.readsAnswered = nil }
+    try await shop.recover()
+    #expect(try await shop.service.existing(begun.payment.id).state == .authorized)
+  }
+
+  @Test("a void does not succeed while Stripe has captured what is not booked")
+  func capturedUnbooked() async throws {
+    let shop = try await Shop()
+    let payment = try await shop.authorize().payment
+    shop.stripe.change {
+      $0.intents[0].status = "succeeded"
+      $0.intents[0].received = 1000
+    }
+    #expect(try await shop.service.close(payment.id).outcome == .underway)
+    // Nor when it is only looked up.
+    shop.bench.clock.advance(.seconds(13 * 3600))
+    try await shop.recover()
+    let open = try await shop.service.existing(payment.id)
+    #expect(open.state == .cancelling)
+    #expect(open.operations.map(\.state) == [.succeeded, .pending])
+    #expect(open.figures == PaymentFigures(authorized: 1000))
+  }
+
   @Test("a cancellation voids what is held; what was captured in part holds nothing any more")
   func cancels() async throws {
     let shop = try await Shop()
@@ -216,5 +270,38 @@ struct StripeGatewayClientTests {
     shop.stripe.change { $0.intents[0].received = 999 }
     let report = try await reconciliation.report(on: day)
     #expect(report.differences.map(\.kind) == [.amountsDiffer])
+  }
+
+  /// Always has another page, each of which takes its time.
+  private final class EndlessPages: HTTPHandler {
+    private let pages = Mutex(0)
+    private let start = ContinuousClock.now
+
+    var pagesRead: Int { pages.withLock { $0 } }
+    var now: ContinuousClock.Instant { start + .seconds(7) * pagesRead }
+
+    func handle(_ request: HTTPRequest) async throws -> HTTPResponse {
+      pages.withLock { $0 += 1 }
+      return HTTPResponse(
+        .ok,
+        body: Array(
+          #"""
+          {"has_more":true,"data":[{"id":"pi_1","status":"canceled","amount":1,"currency":"usd",\#
+          "created":1}]}
+          """#.utf8))
+    }
+  }
+
+  @Test("records that take too long in all are given up, whatever each page takes")
+  func endlessRecords() async throws {
+    let endless = EndlessPages()
+    var gateway = StripeGatewayClient(
+      stripe: StripeClient(http: endless, address: .standard, secretKey: "sk_test"), secrets: [])
+    gateway.now = { endless.now }
+    await #expect(throws: GatewayError.timedOut) {
+      try await gateway.charges(from: .now(), to: .now(), limit: 1000)
+    }
+    #expect(StripeGatewayClient.recordsWithin == .seconds(60))
+    #expect(endless.pagesRead == 9)
   }
 }

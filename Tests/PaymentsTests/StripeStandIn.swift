@@ -13,6 +13,8 @@ final class StripeStandIn: HTTPHandler {
     case unreachable
     /// It is done, and the answer is lost.
     case answerLost
+    /// It is done, and something on the way answers in Stripe's place.
+    case answerReplaced(status: Int, body: String)
     /// Stripe fails, does nothing, and remembers that for the key.
     case storedFailure
   }
@@ -42,6 +44,8 @@ final class StripeStandIn: HTTPHandler {
     var refunds: [Refund] = []
     var requests: [String] = []
     var refundStatus = "succeeded"
+    /// What something on the way answers to each request to read.
+    var readsAnswered: HTTPResponse?
   }
 
   private let state = Mutex(State())
@@ -74,7 +78,9 @@ final class StripeStandIn: HTTPHandler {
       guard request.fields[.authorization] == "Bearer sk_test",
         request.fields["Stripe-Version"] == StripeClient.apiVersion
       else { return (json(#"{"error":{"type":"invalid_request_error"}}"#, 401), false) }
-      guard request.method == .post else { return (read(request, state), false) }
+      guard request.method == .post else {
+        return (state.readsAnswered ?? read(request, state), false)
+      }
       let fault = state.faults.isEmpty ? nil : state.faults.removeFirst()
       if case .unreachable = fault { throw Broken() }
       guard let key = request.fields[.idempotencyKey] else {
@@ -95,6 +101,7 @@ final class StripeStandIn: HTTPHandler {
       let answer = perform(request, &state)
       state.keys[key] = (parameters, answer)
       if case .answerLost = fault { return (answer, true) }
+      if case .answerReplaced(let status, let body) = fault { return (json(body, status), false) }
       return (answer, false)
     }
     if isLost { throw Broken() }

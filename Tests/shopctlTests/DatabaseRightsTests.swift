@@ -145,7 +145,7 @@ struct DatabaseRightsTests {
   private static let appendOnly = [
     "product": ["stock_movements"],
     "orders": [
-      "deleted_users", "order_commands", "order_history", "refund_lines", "shipment_lines",
+      "order_commands", "order_history", "refund_lines", "shipment_lines",
     ],
     "users": [],
     "payment": ["ledger_accounts", "ledger_entries", "ledger_journals", "provider_events"],

@@ -18,7 +18,14 @@ struct ChaosReport: Encodable, Sendable {
   static let differencesMax = 20
 
   var isGood: Bool {
-    unproven.isEmpty && restless.isEmpty && differences.isEmpty && verification.holds
+    unproven.isEmpty && restless.isEmpty && differences.isEmpty && unanswered == 0
+      && verification.holds
+  }
+
+  /// Customers, or staff for them, who asked until their patience was over and were never told how it ended.
+  var unanswered: Int {
+    let open: [Shopper.Experience.Ending] = [.undecided, .cancelling, .following]
+    return open.reduce(0) { $0 + (endings[$1.rawValue] ?? 0) }
   }
 
   /// Why nothing has been proven, though nothing is wrong.
@@ -50,6 +57,7 @@ struct ChaosReport: Encodable, Sendable {
       lines.append("  NOT at rest \(Int(secondsToRest.rounded())) s after the last blow:")
       lines += restless.prefix(Self.differencesMax).map { "    \($0)" }
     }
+    if unanswered > 0 { lines.append("  \(unanswered) were never told how it ended") }
     lines.append("  customers were told what is not so: \(differences.count) times")
     lines += differences.prefix(Self.differencesMax).map { "    \($0)" }
     lines.append(verification.text)
