@@ -125,15 +125,32 @@ package struct HTTPFields: @unchecked Sendable {
     bytes[start + nameCount] = UInt8(ascii: ":")
     bytes[start + nameCount + 1] = UInt8(ascii: " ")
     Self.write(value, to: bytes + valueStart)
-    for index in valueStart..<valueStart + valueCount where !Self.isValueByte(bytes[index]) {
-      bytes[index] = UInt8(ascii: "?")
-    }
+    Self.replaceControls(
+      in: UnsafeMutableRawBufferPointer(start: bytes + valueStart, count: valueCount))
     bytes[valueStart + valueCount] = UInt8(ascii: "\r")
     bytes[valueStart + valueCount + 1] = UInt8(ascii: "\n")
     page.add(
       Line(
         nameStart: start, nameCount: nameCount, valueStart: valueStart, valueCount: valueCount),
       bytes: nameCount + valueCount + 4)
+  }
+
+  /// Replaces what a value must not hold. Eight bytes at a time, of which all are fine as a rule.
+  private static func replaceControls(in value: UnsafeMutableRawBufferPointer) {
+    var index = 0
+    while index + 8 <= value.count {
+      let word = value.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+      // The highest bit of each byte that is below 0x20, or 0x7F (and perhaps of one behind such).
+      let low = (word &- 0x2020_2020_2020_2020) & ~word
+      let deleted = word ^ 0x7F7F_7F7F_7F7F_7F7F
+      let del = (deleted &- 0x0101_0101_0101_0101) & ~deleted
+      guard (low | del) & 0x8080_8080_8080_8080 == 0 else { break }
+      index += 8
+    }
+    while index < value.count {
+      if !isValueByte(value[index]) { value[index] = UInt8(ascii: "?") }
+      index += 1
+    }
   }
 
   @inline(__always)

@@ -4,7 +4,8 @@ import EventLoops
 private let usualCount = 24
 
 /// Looks things up for several callers at once: what is asked for in one turn of an event loop becomes one
-/// call of `load` (the pattern of Facebook's DataLoader). Nobody waits for further callers to come.
+/// call of `load` (the pattern of Facebook's DataLoader), and where several ask in a turn, what is asked for
+/// in the next one too. The loop does not sleep in between: nobody waits for callers who do not come.
 ///
 /// A call of `load` belongs to no caller: it has neither their deadline nor their request's ids.
 final class BatchedLookup<Key: Hashable & Sendable, Value: Sendable>: Sendable {
@@ -21,7 +22,7 @@ final class BatchedLookup<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   }
 
   /// - Throws: what `load` throws; `CancellationError` as soon as the task is cancelled.
-  func value(for key: Key) async throws -> Value? {
+  nonisolated(nonsending) func value(for key: Key) async throws -> Value? {
     try Task.checkCancellation()
     let loop = group.preferred
     let gathering = gatherings[loop.index]
@@ -60,8 +61,10 @@ private final class Gathering<Key: Hashable & Sendable, Value: Sendable>: @unche
     if batch.keys.count == keysMax {
       start()
     } else if isFirst {
-      // It comes behind every task that is ready now, and so behind whoever may ask in this turn.
-      Task.detached(executorPreference: loop) { await self.run(self.take()) }
+      loop.beforeWaiting { [self] in
+        if batch.keys.count == 1 { return start() }
+        loop.beforeWaiting { [self] in start() }
+      }
     }
   }
 

@@ -111,7 +111,9 @@ struct CatalogueRepository: Catalogue {
 
   // MARK: Single products
 
-  func product(_ id: Int, currency: Currency, hiddenToo: Bool) async throws -> CatalogueEntry? {
+  nonisolated(nonsending) func product(
+    _ id: Int, currency: Currency, hiddenToo: Bool
+  ) async throws -> CatalogueEntry? {
     try await entries.value(
       for: EntryKey(id: id, look: Look(currency: currency, hiddenToo: hiddenToo)))
   }

@@ -42,7 +42,7 @@ struct ProductRoutes: Sendable {
       .counting(page.total).publiclyCacheable(for: call)
   }
 
-  private func show(_ call: Call) async throws -> HTTPResponse {
+  private nonisolated(nonsending) func show(_ call: Call) async throws -> HTTPResponse {
     let currency = try currency(call.query(Self.showParameters)) ?? .usd
     guard
       let product = try await catalogue.product(

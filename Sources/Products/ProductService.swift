@@ -54,7 +54,9 @@ protocol Catalogue: Sendable {
   func page(_ query: ProductQuery) async throws -> CataloguePage
   /// - Parameter hiddenToo: whether the one who asks may see products that are not active.
   /// - Returns: nil if there is none to be seen.
-  func product(_ id: Int, currency: Currency, hiddenToo: Bool) async throws -> CatalogueEntry?
+  nonisolated(nonsending) func product(
+    _ id: Int, currency: Currency, hiddenToo: Bool
+  ) async throws -> CatalogueEntry?
 }
 
 /// A page of products.

@@ -35,6 +35,27 @@ import Testing
     #expect(!HTTPFields.isValid(value: "a\nb"))
   }
 
+  @Test("whichever byte a control is, at whatever place, it alone is replaced")
+  func controlsAnywhere() {
+    for byte in UInt8(0)...0x7F {
+      for count in 1...18 {
+        let place = Int(byte) % count
+        let value = String(
+          decoding: (0..<count).map { $0 == place ? byte : UInt8(ascii: "a") + UInt8($0) },
+          as: UTF8.self)
+        let isFine = (byte >= 0x20 && byte != 0x7F) || byte == 0x09
+        let expected = String(
+          decoding: value.utf8.enumerated().map {
+            $0.offset == place && !isFine ? UInt8(ascii: "?") : $0.element
+          }, as: UTF8.self)
+        let fields: HTTPFields = ["X-Value": value]
+        #expect(fields["x-value"] == expected)
+      }
+    }
+    let wide: HTTPFields = ["X-Value": "prix: 12 \u{20AC}, déjà \u{7F}vu"]
+    #expect(wide["X-Value"] == "prix: 12 \u{20AC}, déjà ?vu")
+  }
+
   @Test("received bytes stay as they are and can be added to")
   func received() {
     let bytes = Array("GET / HTTP/1.1\r\nX: y\r\n\r\n".utf8)

@@ -51,7 +51,7 @@ package final class RequestKit: Sendable {
   /// Requests turned away since the start.
   package var requestsShed: Int { shed.load(ordering: .relaxed) }
 
-  func answer(
+  nonisolated(nonsending) func answer(
     _ request: HTTPRequest, _ parameters: PathParameters, _ rule: RouteRule,
     _ handle: @escaping Routes.Handler
   ) async -> HTTPResponse {
@@ -78,7 +78,7 @@ package final class RequestKit: Sendable {
     }
   }
 
-  private func answerWell(
+  private nonisolated(nonsending) func answerWell(
     _ request: HTTPRequest, _ parameters: PathParameters, _ rule: RouteRule,
     _ handle: @escaping Routes.Handler
   ) async -> HTTPResponse {
@@ -96,18 +96,20 @@ package final class RequestKit: Sendable {
       let deadline = Deadline(after: callersTime ?? Self.timeoutMax, from: MonotonicClock().now)
       response = try await RequestScope.$current.withValue(scope) {
         try await Deadline.$current.withValue(deadline) {
-          let caller = try await caller(of: request, rule)
+          // No function of its own: to come back from an await costs more than it does here.
+          let token = try bearerToken(of: request, rule)
+          let caller = if let token { try await authenticate(token) } else { Caller.anonymous }
+          try rule.access.admit(caller)
           allowance = self.allowance(of: caller, request, rule)
           if let wait = allowance?.wait {
             throw Problem(.rateLimited, "Too many requests came from you.", retryAfter: wait)
           }
-          return try await within(callersTime) {
-            try await handle(
-              Call(
-                request: request, parameters: parameters, pattern: rule.pattern, caller: caller,
-                requestID: requestID, idempotencyKey: try madeKey ?? Self.key(of: request, rule),
-                kit: self))
-          }
+          let call = Call(
+            request: request, parameters: parameters, pattern: rule.pattern, caller: caller,
+            requestID: requestID, idempotencyKey: try madeKey ?? Self.key(of: request, rule),
+            kit: self)
+          guard let callersTime else { return try await handle(call) }
+          return try await within(callersTime) { try await handle(call) }
         }
       }
     } catch {
@@ -133,19 +135,15 @@ package final class RequestKit: Sendable {
 
   // MARK: Who, how often, how long
 
-  private func caller(of request: HTTPRequest, _ rule: RouteRule) async throws -> Caller {
-    if case .anyone = rule.access { return .anonymous }
-    guard let field = request.fields[.authorization] else {
-      try rule.access.admit(.anonymous)
-      return .anonymous
-    }
+  /// What says who asks; nil where nothing does, or it is not looked at.
+  private func bearerToken(of request: HTTPRequest, _ rule: RouteRule) throws(Problem) -> String? {
+    if case .anyone = rule.access { return nil }
+    guard let field = request.fields[.authorization] else { return nil }
     let parts = field.split(separator: " ", maxSplits: 1)
     guard parts.count == 2, parts[0].lowercased() == "bearer" else {
       throw Problem(.unauthenticated, "Only bearer tokens are taken.")
     }
-    let caller = try await authenticate(parts[1].trimmed)
-    try rule.access.admit(caller)
-    return caller
+    return parts[1].trimmed
   }
 
   /// Takes one of the client's tokens: of a user's wherever they come from, else of an address's.
@@ -207,9 +205,8 @@ package final class RequestKit: Sendable {
   ///
   /// - Throws: `Problem` deadlineExceeded.
   private func within(
-    _ time: Duration?, _ work: @escaping @Sendable () async throws -> HTTPResponse
+    _ time: Duration, _ work: @escaping @Sendable () async throws -> HTTPResponse
   ) async throws -> HTTPResponse {
-    guard let time else { return try await work() }
     guard time > .zero else {
       throw Problem(.deadlineExceeded, "The caller's time was spent before work began.")
     }

@@ -7,7 +7,8 @@ import SharedKernel
 /// A handler decodes, calls and encodes; what it throws becomes a problem by the one table of
 /// `FailureKind.problem`.
 package struct Routes {
-  package typealias Handler = @Sendable (Call) async throws -> HTTPResponse
+  package typealias Handler =
+    nonisolated(nonsending) @Sendable (Call) async throws -> HTTPResponse
 
   /// One line of what `routes` prints.
   package struct Entry: Sendable {
