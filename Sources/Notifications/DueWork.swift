@@ -44,7 +44,7 @@ struct DueWork<Item: Sendable, Lane: Hashable & Sendable>: Sendable {
             group.addTask {
               do {
                 try await handle(item)
-              } catch  where !(error is CancellationError) {
+              } catch let error where !(error is CancellationError) {
                 // The others go on; this one is taken again when its lease has run out.
                 failed(error)
               }

@@ -22,6 +22,7 @@ import Testing
       let looked = found.results.filter { $0.id == "I\(number)" && $0.verdict == .held }
       #expect(looked.contains { $0.rows > 0 }, "I\(number) looked at nothing")
     }
+    #expect(found.unproven == [])
     #expect(found.text.contains("11 invariants in \(Check.all.count) checks"))
     print(found.text)
   }
