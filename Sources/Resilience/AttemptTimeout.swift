@@ -11,7 +11,7 @@ package struct AttemptTimeout: Policy {
     self.clock = clock
   }
 
-  @inlinable
+  @inlinable @inline(__always)
   package nonisolated(nonsending) func attempt<Value>(
     _ context: CallContext,
     _ operation: nonisolated(nonsending) (CallContext) async -> Attempt<Value>
@@ -36,12 +36,20 @@ package struct AttemptTimeout: Policy {
 
   @usableFromInline
   func limit(of context: CallContext) -> Limit {
-    guard context.deadline != .none else { return .itsOwn }
+    guard context.deadline != .none, isNear(context) else { return .itsOwn }
     let remaining = context.deadline.remainingNanoseconds(at: clock.now)
     guard remaining > 0 else { return .passed }
     guard remaining < context.attemptTimeoutNanoseconds else { return .itsOwn }
     var context = context
     context.attemptTimeoutNanoseconds = remaining
     return .deadline(context)
+  }
+
+  /// Whether the deadline may come before the attempt's own timeout. Most do not by far, and then the
+  /// coarse reading says so.
+  private func isNear(_ context: CallContext) -> Bool {
+    let latest = clock.coarseNow.nanoseconds.saturatingAdd(coarseLagMax)
+    return context.deadline.instant.nanoseconds.saturatingSubtract(latest)
+      < context.attemptTimeoutNanoseconds
   }
 }

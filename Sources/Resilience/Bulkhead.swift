@@ -25,16 +25,20 @@ package final class Bulkhead: Policy {
   /// Calls that wait now.
   package var waiting: Int { queue.withLock { $0.waiting } }
 
-  @inlinable
+  @inlinable @inline(__always)
   package nonisolated(nonsending) func attempt<Value>(
     _ context: CallContext,
     _ operation: nonisolated(nonsending) (CallContext) async -> Attempt<Value>
   ) async -> Attempt<Value> {
     let place: Place
-    do {
-      place = try await enter(deadline: context.deadline)
-    } catch {
-      return .ignored(error)
+    if let free = enterAtOnce() {
+      place = free
+    } else {
+      do {
+        place = try await queued(deadline: context.deadline)
+      } catch {
+        return .ignored(error)
+      }
     }
     let attempt = await operation(context)
     place.leave()
@@ -61,9 +65,20 @@ package final class Bulkhead: Policy {
   /// Waits for a place, at most `waitMax` and until `deadline`.
   ///
   /// - Throws: `BulkheadFull`, `DeadlineExceeded` in the queue, or `CancellationError`.
-  @usableFromInline
   package nonisolated(nonsending) func enter(deadline: Deadline = .none) async throws -> Place {
-    if queue.withLock({ $0.enter() }) { return Place(self) }
+    if let free = enterAtOnce() { return free }
+    return try await queued(deadline: deadline)
+  }
+
+  /// - Returns: nil when a place has to be waited for. Apart from the wait, because what may wait costs
+  ///   a call more than taking the place does.
+  @usableFromInline
+  func enterAtOnce() -> Place? {
+    queue.withLock({ $0.enter() }) ? Place(self) : nil
+  }
+
+  @usableFromInline
+  nonisolated(nonsending) func queued(deadline: Deadline) async throws -> Place {
     guard queue.withLock({ $0.waiting < $0.waitersMax }) else {
       throw BulkheadFull(name: name, reason: .queueFull)
     }

@@ -1,6 +1,6 @@
 extension CircuitBreaker: Policy {
   /// Lets the operation run if the circuit permits, and learns from its outcome.
-  @inlinable
+  @inlinable @inline(__always)
   package nonisolated(nonsending) func attempt<Value>(
     _ context: CallContext,
     _ operation: nonisolated(nonsending) (CallContext) async -> Attempt<Value>

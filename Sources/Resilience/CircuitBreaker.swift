@@ -74,18 +74,23 @@ package final class CircuitBreaker: Sendable {
   package func tryAcquirePermit(
     attemptTimeout: Duration? = nil
   ) throws(CallNotPermitted) -> Permit {
-    Permit(self, try admit(attemptTimeout: attemptTimeout?.nanosecondsSaturated ?? .max))
+    var admission = try admit(attemptTimeout: attemptTimeout?.nanosecondsSaturated ?? .max)
+    if !admission.isCounted {
+      freelyIssued.add(1, ordering: .relaxed)
+      admission.isCounted = true
+    }
+    return Permit(self, admission)
   }
 
-  /// As `tryAcquirePermit`, for those who settle it whatever happens.
+  /// As `tryAcquirePermit`, for those who settle it whatever happens: one that was given without the
+  /// lock is counted then.
   func admit(attemptTimeout: Int64) throws(CallNotPermitted) -> Admission {
     let now = coarseNow.nanoseconds
     let epoch = epochOpenToAll.load(ordering: .acquiring)
     if epoch >= 0 {
-      freelyIssued.add(1, ordering: .relaxed)
       return Admission(
         epoch: epoch, slot: -1, acquired: now,
-        slowLimit: rules.slowLimit(attemptTimeout: attemptTimeout))
+        slowLimit: rules.slowLimit(attemptTimeout: attemptTimeout), isCounted: false)
     }
     let (answer, tells) = withCore { core in
       (core.admit(attemptTimeout: attemptTimeout, at: now), core.journal.needsDelivery)

@@ -78,6 +78,7 @@ struct CircuitBreakerCore: Sendable {
     let duration = now - admission.acquired
     let slow = duration > admission.slowLimit && result != .ignored
     totals.count(result, slow: slow)
+    if !admission.isCounted { totals.permitsIssued += 1 }
     if journal.hearsCalls {
       journal.note(result, duration: duration, slow: slow, errorClass: errorClass(), at: now)
     }
@@ -242,7 +243,7 @@ struct CircuitBreakerCore: Sendable {
     totals.permitsIssued += 1
     return Admission(
       epoch: epoch, slot: slot, acquired: now,
-      slowLimit: rules.slowLimit(attemptTimeout: attemptTimeout))
+      slowLimit: rules.slowLimit(attemptTimeout: attemptTimeout), isCounted: true)
   }
 
   private mutating func refusal(retryAfter: Duration?, at now: Int64) -> Refusal {
@@ -262,6 +263,8 @@ extension CircuitBreaker {
     let acquired: Int64
     /// Nanoseconds; a call that takes longer is slow.
     let slowLimit: Int64
+    /// Whether it is among the permits issued already.
+    var isCounted: Bool
   }
 }
 

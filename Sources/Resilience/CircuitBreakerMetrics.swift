@@ -32,6 +32,8 @@ extension CircuitBreaker {
     package var notPermitted = 0
     /// Results that came after the circuit had changed, or after their lease: they change nothing.
     package var stale = 0
+    /// Calls run by `attempt` while the circuit lets all through are counted when they end: nothing of
+    /// theirs can be dropped.
     package var permitsIssued = 0
     package var permitsSettled = 0
 

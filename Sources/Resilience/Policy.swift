@@ -63,7 +63,7 @@ extension Policy {
 extension Attempt {
   /// Runs `operation` once and classifies its result. Cancellation is looked at first: what an
   /// operation returns or throws after its caller left is no success and no failure.
-  @inlinable
+  @inlinable @inline(__always)
   nonisolated(nonsending) static func run(
     _ context: CallContext,
     classify: (Result<Value, any Error>) -> Outcome,

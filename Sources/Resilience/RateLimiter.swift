@@ -30,7 +30,7 @@ package final class RateLimiter: Policy {
   /// Calls that wait now.
   package var waiting: Int { state.withLock { $0.waiters.count } }
 
-  @inlinable
+  @inlinable @inline(__always)
   package nonisolated(nonsending) func attempt<Value>(
     _ context: CallContext,
     _ operation: nonisolated(nonsending) (CallContext) async -> Attempt<Value>

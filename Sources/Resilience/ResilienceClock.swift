@@ -16,6 +16,9 @@ package protocol ResilienceClock: Sendable {
   nonisolated(nonsending) func sleep(until instant: MonotonicInstant) async throws
 }
 
+/// Nanoseconds by which a coarse reading may be late: two ticks of a kernel with 100 a second.
+let coarseLagMax: Int64 = 20_000_000
+
 extension ResilienceClock {
   package var coarseNow: MonotonicInstant { now }
 }

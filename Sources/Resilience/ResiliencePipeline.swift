@@ -51,7 +51,7 @@ package struct ResiliencePipeline: Sendable {
   }
 
   /// As `execute`, with what the policies made of the result.
-  @inlinable
+  @inlinable @inline(__always)
   package nonisolated(nonsending) func attempt<Value>(
     _ context: CallContext,
     classify: (Result<Value, any Error>) -> Outcome,
@@ -84,7 +84,7 @@ package struct ResiliencePipeline: Sendable {
 
 /// A policy that was left out lets everything through.
 extension Optional: Policy where Wrapped: Policy {
-  @inlinable
+  @inlinable @inline(__always)
   package nonisolated(nonsending) func attempt<Value>(
     _ context: CallContext,
     _ operation: nonisolated(nonsending) (CallContext) async -> Attempt<Value>

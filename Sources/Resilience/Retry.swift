@@ -28,7 +28,7 @@ package final class Retry: Policy {
   /// Retries that the budget would grant now; nil without a budget.
   package var budgetBalance: Int? { budget?.balance(at: clock.now) }
 
-  @inlinable
+  @inlinable @inline(__always)
   package nonisolated(nonsending) func attempt<Value>(
     _ context: CallContext,
     _ operation: nonisolated(nonsending) (CallContext) async -> Attempt<Value>
