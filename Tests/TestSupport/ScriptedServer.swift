@@ -18,13 +18,22 @@ package final class ScriptedServer: Sendable {
   /// - Parameter script: may block; when it returns, the connection is closed.
   package init(_ script: @escaping @Sendable (ScriptedConnection) -> Void) throws {
     self.script = script
-    listener = LoopbackPort.openSocket(SOCK_STREAM)
-    port = try LoopbackPort.free(1)[0]
-    var one: Int32 = 1
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
-    let bound = LoopbackPort.withAddress(port) { bind(listener, $0, $1) }
-    guard bound == 0, listen(listener, 1024) == 0 else { throw LoopbackPort.NoneFree() }
+    (listener, port) = try Self.listening()
     Self.onThread { [self] in accept() }
+  }
+
+  private static func listening() throws -> (listener: Int32, port: UInt16) {
+    for _ in 0..<10 {
+      let listener = LoopbackPort.openSocket(SOCK_STREAM)
+      let port = try LoopbackPort.free(1)[0]
+      var one: Int32 = 1
+      setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+      let bound = LoopbackPort.withAddress(port) { bind(listener, $0, $1) }
+      if bound == 0, listen(listener, 1024) == 0 { return (listener, port) }
+      // Another test has taken it meanwhile.
+      Glibc.close(listener)
+    }
+    throw LoopbackPort.NoneFree()
   }
 
   /// A server that answers every request on every connection with the same bytes.
