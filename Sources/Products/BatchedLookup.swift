@@ -62,7 +62,7 @@ private final class Gathering<Key: Hashable & Sendable, Value: Sendable>: @unche
       start()
     } else if isFirst {
       loop.beforeWaiting { [self] in
-        if batch.keys.count == 1 { return start() }
+        if batch.waiters.count == 1 { return start() }
         loop.beforeWaiting { [self] in start() }
       }
     }
@@ -99,7 +99,9 @@ private struct Batch<Key: Hashable & Sendable, Value: Sendable> {
   mutating func add(_ waiter: Waiter<Value>, for key: Key) {
     // Growing would hash the keys again.
     if keys.isEmpty { places.reserveCapacity(usualCount) }
-    if let place = places[key] {
+    if key == keys.last {
+      waiters.append((waiter, keys.count - 1))
+    } else if let place = places[key] {
       waiters.append((waiter, place))
     } else {
       places[key] = keys.count

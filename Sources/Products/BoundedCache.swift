@@ -8,7 +8,6 @@ struct BoundedCache<About> {
     let about: About
     let piece: Int
     let range: Range<Int>
-    let end: ContinuousClock.Instant
   }
 
   private struct Generation {
@@ -27,19 +26,20 @@ struct BoundedCache<About> {
 
   private let bytesMax: Int
   private let pieceBytes: Int
-  private let overhead: Int
+  /// A dictionary has room for up to twice as many entries as it was made for.
+  private static var overhead: Int {
+    2 * (MemoryLayout<Entry>.stride + MemoryLayout<Int>.stride)
+  }
+
   private var younger = Generation()
   private var elder = Generation()
 
   /// - Parameters:
   ///   - bytesMax: of all together, what is about them and their places included.
-  ///   - aboutBytes: what is about one takes so much, besides its own size.
   ///   - pieceBytes: of which memory is taken; one entry's are no more than that.
-  init(bytesMax: Int, aboutBytes: Int = 0, pieceBytes: Int = 1 << 20) {
+  init(bytesMax: Int, pieceBytes: Int = 1 << 20) {
     self.bytesMax = bytesMax
     self.pieceBytes = pieceBytes
-    // A dictionary has room for up to twice as many entries as it was made for.
-    overhead = 2 * (MemoryLayout<Entry>.stride + MemoryLayout<Int>.stride) + aboutBytes
   }
 
   /// How many entries there are.
@@ -47,23 +47,18 @@ struct BoundedCache<About> {
 
   /// Lends what is kept for `key`.
   ///
-  /// - Returns: nil if there is nothing, or its time has ended.
+  /// - Returns: nil if there is nothing.
   mutating func withEntry<Value>(
-    _ key: Int, at now: ContinuousClock.Instant,
-    _ body: (About, UnsafeBufferPointer<UInt8>) -> Value
+    _ key: Int, _ body: (About, UnsafeBufferPointer<UInt8>) -> Value
   ) -> Value? {
-    if let entry = younger.entries[key] {
-      return entry.end > now ? younger.lend(entry, to: body) : nil
-    }
-    guard let entry = elder.entries[key], entry.end > now else { return nil }
-    insert(Array(elder.pieces[entry.piece][entry.range]), entry.about, for: key, until: entry.end)
+    if let entry = younger.entries[key] { return younger.lend(entry, to: body) }
+    guard let entry = elder.entries[key] else { return nil }
+    insert(Array(elder.pieces[entry.piece][entry.range]), entry.about, for: key)
     return younger.entries[key].map { younger.lend($0, to: body) }
   }
 
-  mutating func insert(
-    _ bytes: [UInt8], _ about: About, for key: Int, until end: ContinuousClock.Instant
-  ) {
-    let size = bytes.count + overhead
+  mutating func insert(_ bytes: [UInt8], _ about: About, for key: Int) {
+    let size = bytes.count + Self.overhead
     guard bytes.count <= pieceBytes, size <= bytesMax / 2 else { return }
     if younger.bytes + size > bytesMax / 2 {
       elder = younger
@@ -78,6 +73,12 @@ struct BoundedCache<About> {
     younger.pieces[piece] += bytes
     younger.bytes += size
     younger.entries[key] = Entry(
-      about: about, piece: piece, range: start..<start + bytes.count, end: end)
+      about: about, piece: piece, range: start..<start + bytes.count)
+  }
+
+  /// Its bytes are given back with those of its generation.
+  mutating func remove(_ key: Int) {
+    younger.entries[key] = nil
+    elder.entries[key] = nil
   }
 }

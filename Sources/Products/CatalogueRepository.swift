@@ -3,13 +3,14 @@ import Postgres
 import ServiceKit
 import SharedKernel
 
-/// The catalogue as it is answered: rows become JSON with nothing in between, and JSON is kept for as long as
-/// its rows are the same. A product's members are those of `ProductView`, byte for byte; a property test
+/// The catalogue as it is answered: rows become JSON with nothing in between, and JSON is kept until its rows
+/// have changed. A product's members are those of `ProductView`, byte for byte; a property test
 /// holds the two together.
 struct CatalogueRepository: Catalogue {
   private let database: Database
   private let cache: CatalogueCache?
-  private let versions: PageVersions
+  private let changes: CatalogueChanges?
+  private let pages: PageIDs
   private let entries: BatchedLookup<EntryKey, CatalogueEntry>
 
   /// Who looks at what.
@@ -29,7 +30,8 @@ struct CatalogueRepository: Catalogue {
   init(database: Database, cache: CatalogueCache?) {
     self.database = database
     self.cache = cache
-    versions = PageVersions(database: database)
+    changes = cache.map { CatalogueChanges(database: database, cache: $0) }
+    pages = PageIDs(database: database)
     entries = BatchedLookup(on: database.group) { keys in
       var found = [CatalogueEntry?](repeating: nil, count: keys.count)
       for (look, places) in Dictionary(grouping: keys.indices, by: { keys[$0].look }) {
@@ -60,12 +62,14 @@ struct CatalogueRepository: Catalogue {
 
   /// From JSON that is there, if it is for every product.
   private func keptPage(_ query: ProductQuery) async throws -> CataloguePage? {
-    guard let cache else { return nil }
-    let rows = try await versions.rows(of: query)
-    // The row too many only proves that there are more.
-    let shown = rows.prefix(query.page.limit)
+    guard let cache, let changes, query.isForEverybody else { return nil }
+    let ids = try await pages.ids(of: query)
+    // Afterwards: what was hidden, or shown, between the two is read anew.
+    guard try await changes.areApplied() else { return nil }
+    // The one too many only proves that there are more.
+    let shown = ids.prefix(query.page.limit)
     return cache.page(shown, CatalogueCache.View(currency: query.currency.code)).map { json in
-      CataloguePage(json: json, next: next(shown.last?.id, isLast: rows.count == shown.count))
+      CataloguePage(json: json, next: next(shown.last, isLast: ids.count == shown.count))
     }
   }
 
@@ -74,22 +78,28 @@ struct CatalogueRepository: Catalogue {
     var json = JSONWriter(capacity: limit * 512)
     var rows = 0
     var last: Int?
-    var made: [(id: Int, item: CatalogueCache.Item)] = []
+    var made: [(id: Int, json: [UInt8])] = []
+    var mark = query.isForEverybody ? cache?.mark : nil
     json.beginArray()
     _ = try await database.query(
-      "SELECT \(Self.columns(query.currency)) FROM products p \(query.rows)"
+      """
+      SELECT pg_is_in_recovery(), \(Self.columns(query.currency)) FROM products p \(query.rows)
+      """
     ) { row in
+      // A standby may be behind what is told of changes elsewhere.
+      if try row.next() { mark = nil }
       rows += 1
       guard rows <= limit else { return }
       let start = json.count + (rows > 1 ? 1 : 0)
       let product = try json.product(&row, query.currency)
       json.endObject()
       last = product.id
-      made.append(
-        (product.id, CatalogueCache.Item(row: product.row, json: json.bytes(from: start))))
+      if mark != nil { made.append((product.id, json.bytes(from: start))) }
     }
     json.endArray()
-    cache?.keep(made, CatalogueCache.View(currency: query.currency.code))
+    if let mark {
+      cache?.keep(made, CatalogueCache.View(currency: query.currency.code), since: mark)
+    }
     return CataloguePage(json: json.bytes, next: next(last, isLast: rows <= limit))
   }
 
@@ -102,19 +112,24 @@ struct CatalogueRepository: Catalogue {
     """
     p.id, p.name, p.price_amounts[array_position(p.price_currencies, \(currency.code))],
     p.slug, p.sku, p.description, p.status, p.categories, p.attributes, p.images, p.in_stock,
-    p.variant_count, p.version, p.created_at, p.updated_at, p.xmin
+    p.variant_count, p.version, p.created_at, p.updated_at
     """
   }
 
   /// Of `columns`.
-  private static let columnCount = 16
+  private static let columnCount = 15
 
   // MARK: Single products
 
   nonisolated(nonsending) func product(
     _ id: Int, currency: Currency, hiddenToo: Bool
   ) async throws -> CatalogueEntry? {
-    try await entries.value(
+    if let cache, let changes, try await changes.areApplied(),
+      let kept = cache.whole(id, CatalogueCache.View(currency: currency.code))
+    {
+      return kept
+    }
+    return try await entries.value(
       for: EntryKey(id: id, look: Look(currency: currency, hiddenToo: hiddenToo)))
   }
 
@@ -122,87 +137,40 @@ struct CatalogueRepository: Catalogue {
   private static func entries(
     _ ids: [Int], _ look: Look, in database: Database, _ cache: CatalogueCache?
   ) async throws -> [CatalogueEntry?] {
-    let view = CatalogueCache.View(currency: look.currency.code)
-    var entries = [CatalogueEntry?](repeating: nil, count: ids.count)
-    if let cache {
-      try await confirm(cache.wholes(ids, view), of: ids, as: &entries, in: database)
-    }
-    let others = ids.indices.filter { entries[$0] == nil }
-    if others.isEmpty { return entries }
-    let made = try await wholes(others.map { ids[$0] }, look, in: database)
     // What only staff may see would be found by everybody.
-    if !look.hiddenToo { cache?.keep(made, view) }
-    for place in others { entries[place] = made[ids[place]]?.entry }
-    return entries
-  }
-
-  /// Takes those whose rows are still the same: the product's, and all its variants' stock.
-  ///
-  /// - Parameters:
-  ///   - kept: in the order of `ids`.
-  ///   - entries: likewise.
-  private static func confirm(
-    _ kept: [CatalogueCache.Whole?], of ids: [Int], as entries: inout [CatalogueEntry?],
-    in database: Database
-  ) async throws {
-    var products: [Int] = []
-    var variants: [Int] = []
-    var shown: [(place: Int, row: Int, stock: Int)] = []
-    for (place, whole) in kept.enumerated() {
-      guard let whole else { continue }
-      for stock in whole.stock {
-        products.append(ids[place])
-        variants.append(stock.variant)
-        shown.append((place, whole.row, stock.row))
-      }
+    let mark = look.hiddenToo ? nil : cache?.mark
+    let (made, isOfStandby) = try await wholes(ids, look, in: database)
+    // A standby may be behind what is told of changes elsewhere.
+    if let mark, !isOfStandby {
+      cache?.keep(made, CatalogueCache.View(currency: look.currency.code), since: mark)
     }
-    if shown.isEmpty { return }
-    var same = [Int](repeating: 0, count: ids.count)
-    _ = try await database.query(
-      """
-      SELECT shown.number, p.xmin, s.xmin
-      FROM unnest(\(products.padded(with: 0)), \(variants.padded(with: 0)))
-        WITH ORDINALITY AS shown (product, variant, number)
-      JOIN products p ON p.id = shown.product JOIN stock s ON s.variant_id = shown.variant
-      """
-    ) { row in
-      let (place, version, stock) = shown[try row.next(as: Int.self) - 1]
-      let (presentVersion, presentStock): (Int, Int) = (try row.next(), try row.next())
-      if presentVersion == version, presentStock == stock { same[place] += 1 }
-    }
-    for (place, whole) in kept.enumerated() {
-      guard let whole, !whole.stock.isEmpty, same[place] == whole.stock.count else { continue }
-      entries[place] = whole.entry
-    }
+    return ids.map { made[$0] }
   }
 
   private static func wholes(
     _ ids: [Int], _ look: Look, in database: Database
-  ) async throws -> [Int: CatalogueCache.Whole] {
+  ) async throws -> (made: [Int: CatalogueEntry], isOfStandby: Bool) {
     let currency = look.currency
-    var made: [Int: CatalogueCache.Whole] = [:]
+    var isOfStandby = false
+    var made: [Int: CatalogueEntry] = [:]
     var json = JSONWriter(capacity: 1024)
-    var open: (id: Int, version: Int, row: Int)?
-    var stock: [CatalogueCache.Stock] = []
+    var open: (id: Int, version: Int)?
     var stockVersion = 0
     func close() {
       guard let product = open else { return }
       json.endArray()
       json.endObject()
-      made[product.id] = CatalogueCache.Whole(
-        row: product.row, stock: stock,
-        entry: CatalogueEntry(
-          json: json.bytes, version: product.version, stockVersion: stockVersion))
+      made[product.id] = CatalogueEntry(
+        json: json.bytes, version: product.version, stockVersion: stockVersion)
       json.removeAll()
-      stock.removeAll()
       stockVersion = 0
     }
     let hidden: SQL = look.hiddenToo ? "true" : "p.status = 'active'"
     // One statement, and so one moment: the tag is never newer than what it stands for.
     _ = try await database.query(
       """
-      SELECT \(columns(currency)), v.id, v.sku, v.name, v.options, price.amount,
-        s.on_hand - s.reserved, v.status, v.version, s.version, s.xmin
+      SELECT pg_is_in_recovery(), \(columns(currency)), v.id, v.sku, v.name, v.options, price.amount,
+        s.on_hand - s.reserved, v.status, v.version, s.version
       FROM products p
       LEFT JOIN (variants v JOIN stock s ON s.variant_id = v.id)
         ON v.product_id = p.id AND v.status = 'active'
@@ -211,7 +179,8 @@ struct CatalogueRepository: Catalogue {
       WHERE p.id = ANY(\(ids.tenOrMore)) AND \(hidden) ORDER BY p.id, v.id
       """
     ) { row in
-      let id: Int = try row.value(at: 0)
+      isOfStandby = try row.next()
+      let id: Int = try row.value(at: 1)
       if id == open?.id {
         row.skip(columnCount)
       } else {
@@ -222,11 +191,10 @@ struct CatalogueRepository: Catalogue {
       }
       if let variant: Int = try row.next() {
         stockVersion += try json.variant(&row, variant, currency)
-        stock.append(CatalogueCache.Stock(variant: variant, row: try row.next()))
       }
     }
     close()
-    return made
+    return (made, isOfStandby)
   }
 }
 
@@ -234,7 +202,7 @@ extension JSONWriter {
   /// Writes a product, up to where its object ends or `variants` comes.
   fileprivate mutating func product(
     _ row: inout Row, _ currency: Currency
-  ) throws -> (id: Int, version: Int, row: Int) {
+  ) throws -> (id: Int, version: Int) {
     let id: Int = try row.next()
     beginObject()
     member("id")
@@ -272,7 +240,7 @@ extension JSONWriter {
     try timeColumn(&row)
     member("updatedAt")
     try timeColumn(&row)
-    return (id, version, try row.next())
+    return (id, version)
   }
 
   /// Writes a variant, whose id has been read.

@@ -2,75 +2,61 @@ import Postgres
 import ServiceKit
 import SharedKernel
 
-/// The versions of a page's products: all that is asked of the database for a page that is kept.
+/// Which products a page shows: all that is asked of the database for one whose products are kept.
 ///
 /// Pages of the whole catalogue that are asked for in one turn of a loop are one statement, at half the price
 /// each.
-struct PageVersions: Sendable {
-  typealias Rows = [(id: Int, row: Int)]
-
+struct PageIDs: Sendable {
   private struct Key: Hashable {
     let after: Int
-    let kind: Kind
-  }
-  private struct Kind: Hashable {
-    let status: Product.Status
     let limit: Int
   }
 
   private let database: Database
-  private let pages: BatchedLookup<Key, Rows>
+  private let pages: BatchedLookup<Key, [Int]>
 
   init(database: Database) {
     self.database = database
     pages = BatchedLookup(on: database.group) { keys in
-      var found = [Rows?](repeating: nil, count: keys.count)
-      for (kind, places) in Dictionary(grouping: keys.indices, by: { keys[$0].kind }) {
-        let pages = try await Self.pages(after: places.map { keys[$0].after }, kind, in: database)
+      var found = [[Int]?](repeating: nil, count: keys.count)
+      for (limit, places) in Dictionary(grouping: keys.indices, by: { keys[$0].limit }) {
+        let pages = try await Self.pages(after: places.map { keys[$0].after }, limit, in: database)
         for (place, rows) in zip(places, pages) { found[place] = rows }
       }
       return found
     }
   }
 
-  /// The page's products by id, and the one behind them, if there is one.
-  func rows(of query: ProductQuery) async throws -> Rows {
+  /// The page's products, in order, and the one behind them, if there is one.
+  ///
+  /// - Parameter query: for what everybody may see.
+  func ids(of query: ProductQuery) async throws -> [Int] {
     guard query.isUnfiltered else {
-      return try await database.query("SELECT p.id, p.xmin FROM products p \(query.rows)") { row in
-        (id: try row.next(), row: try row.next())
-      }
+      return try await database.values("SELECT p.id FROM products p \(query.rows)")
     }
-    let kind = Kind(status: query.status ?? .active, limit: query.page.limit)
-    return try await pages.value(for: Key(after: query.afterID, kind: kind)) ?? []
+    return try await pages.value(for: Key(after: query.afterID, limit: query.page.limit)) ?? []
   }
 
   private static func pages(
-    after ids: [Int], _ kind: Kind, in database: Database
-  ) async throws -> [Rows] {
-    var pages = [Rows](repeating: [], count: ids.count)
+    after ids: [Int], _ limit: Int, in database: Database
+  ) async throws -> [[Int]] {
+    var pages = [[Int]](repeating: [], count: ids.count)
+    // As `tenOrMore`, but with pages that are empty.
+    let asked = ids + Array(repeating: .max, count: max(0, 10 - ids.count))
     _ = try await database.query(
       """
-      SELECT page.number, shown.id, shown.xmin
-      FROM unnest(\(ids.padded(with: .max))) WITH ORDINALITY AS page (after, number), LATERAL (
-        SELECT p.id, p.xmin FROM products p
-        WHERE p.status = \(kind.status.rawValue) AND p.id > page.after
-        ORDER BY p.id LIMIT \(constant: kind.limit + 1)
-      ) AS shown
+      SELECT page.number, ARRAY(
+        SELECT p.id FROM products p
+        WHERE p.status = 'active' AND p.id > page.after
+        ORDER BY p.id LIMIT \(constant: limit + 1)
+      )
+      FROM unnest(\(asked)) WITH ORDINALITY AS page (after, number)
       """
     ) { row in
       let number: Int = try row.next()
-      pages[number - 1].append((id: try row.next(), row: try row.next()))
+      if number <= pages.count { pages[number - 1] = try row.next() }
     }
-    // As they come, unless the server does what it never has.
-    for index in pages.indices { pages[index].sort { $0.id < $1.id } }
     return pages
-  }
-}
-
-extension [Int] {
-  /// PostgreSQL plans for arrays of ten, and keeps that plan only if those that come are no shorter.
-  func padded(with nothing: Int) -> [Int] {
-    self + Array(repeating: nothing, count: Swift.max(0, 10 - count))
   }
 }
 

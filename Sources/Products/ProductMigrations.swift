@@ -216,4 +216,76 @@ let productMigrations: [Migration] = [
 
     SELECT mirror_products(ARRAY(SELECT id FROM products));
     """),
+  Migration(
+    "0005-catalogue-changes",
+    """
+    -- Which products changed, and in which transaction: what a service asks for before it answers from memory.
+    -- Whoever writes writes this too, in replica mode as well (ENABLE ALWAYS). Keys do not change.
+    CREATE TABLE catalogue_changes (
+      xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+      -- 0 for all products
+      product_id int NOT NULL,
+      -- Of the product's own row, which is all that lists show: a price and what is in stock stand there, too.
+      in_lists boolean NOT NULL
+    );
+    CREATE INDEX catalogue_changes_xid ON catalogue_changes (xid);
+    -- The server's run, for which transactions' numbers can be relied on: a server that crashed, or stood by, has
+    -- lost this row, as it may have lost the last transactions, whose numbers it then gives away again.
+    CREATE UNLOGGED TABLE catalogue_run (
+      one boolean PRIMARY KEY DEFAULT true CHECK (one),
+      id uuid NOT NULL DEFAULT gen_random_uuid(),
+      -- Changes of transactions before it may have been deleted.
+      pruned xid8 NOT NULL DEFAULT '0'
+    );
+    GRANT SELECT, DELETE ON catalogue_changes TO product_app;
+    GRANT SELECT, INSERT, UPDATE ON catalogue_run TO product_app;
+
+    CREATE FUNCTION note_changes() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path FROM CURRENT AS $$
+    DECLARE
+      ids int[];
+    BEGIN
+      IF TG_OP = 'TRUNCATE' THEN
+        ids := '{0}';
+      ELSIF TG_TABLE_NAME = 'products' THEN
+        ids := ARRAY(SELECT id FROM changed);
+      ELSIF TG_TABLE_NAME = 'variants' THEN
+        ids := ARRAY(SELECT DISTINCT product_id FROM changed);
+      ELSE
+        ids := ARRAY(SELECT DISTINCT
+          (SELECT v.product_id FROM variants v WHERE v.id = changed.variant_id) FROM changed);
+      END IF;
+      IF cardinality(ids) > 1000 THEN ids := '{0}'; END IF;
+      INSERT INTO catalogue_changes (product_id, in_lists)
+      SELECT id, id = 0 OR TG_TABLE_NAME = 'products' FROM unnest(ids) AS id WHERE id IS NOT NULL;
+      RETURN NULL;
+    END
+    $$;
+
+    DO $$
+    DECLARE
+      name text;
+    BEGIN
+      FOREACH name IN ARRAY ARRAY['products', 'variants', 'variant_prices', 'stock'] LOOP
+        EXECUTE format('CREATE TRIGGER note_insert AFTER INSERT ON %I REFERENCING NEW TABLE AS changed
+          FOR EACH STATEMENT EXECUTE FUNCTION note_changes()', name);
+        EXECUTE format('CREATE TRIGGER note_update AFTER UPDATE ON %I REFERENCING NEW TABLE AS changed
+          FOR EACH STATEMENT EXECUTE FUNCTION note_changes()', name);
+        EXECUTE format('CREATE TRIGGER note_delete AFTER DELETE ON %I REFERENCING OLD TABLE AS changed
+          FOR EACH STATEMENT EXECUTE FUNCTION note_changes()', name);
+        EXECUTE format('CREATE TRIGGER note_truncate AFTER TRUNCATE ON %I
+          FOR EACH STATEMENT EXECUTE FUNCTION note_changes()', name);
+        EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER note_insert,
+          ENABLE ALWAYS TRIGGER note_update, ENABLE ALWAYS TRIGGER note_delete,
+          ENABLE ALWAYS TRIGGER note_truncate', name);
+      END LOOP;
+    END
+    $$;
+    -- A variant that goes to another product.
+    CREATE TRIGGER note_update_before AFTER UPDATE ON variants REFERENCING OLD TABLE AS changed
+      FOR EACH STATEMENT EXECUTE FUNCTION note_changes();
+    ALTER TABLE variants ENABLE ALWAYS TRIGGER note_update_before;
+    CREATE TRIGGER note_truncate AFTER TRUNCATE ON catalogue_changes
+      FOR EACH STATEMENT EXECUTE FUNCTION note_changes();
+    """),
 ]

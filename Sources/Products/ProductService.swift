@@ -34,6 +34,9 @@ struct ProductQuery: Sendable {
     self.page = page
   }
 
+  /// Only what everybody may see is wanted.
+  var isForEverybody: Bool { (status ?? .active) == .active }
+
   /// Everything of that status is wanted.
   var isUnfiltered: Bool { words.isEmpty && category == nil && ids == nil && slug == nil }
 

@@ -63,6 +63,14 @@ struct ProductsBench: Sendable {
     return Database(try patientConfiguration(url: url), group: Self.loops)
   }
 
+  /// The same database as another process of the service has it; to be closed.
+  func open(on group: EventLoopGroup) async throws -> Database {
+    let server = try await PrivatePostgres.shared()
+    return Database(
+      try patientConfiguration(
+        url: server.url(url, user: "product_app", password: "only-for-tests")), group: group)
+  }
+
   private static func makeDatabase() async throws -> (Database, url: String) {
     let server = try await PrivatePostgres.shared()
     let url = try await server.makeDatabase(named: "products")
