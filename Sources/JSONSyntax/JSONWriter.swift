@@ -152,6 +152,13 @@ package struct JSONWriter: ~Copyable {
     needsComma = true
   }
 
+  /// A JSON value that another writer has written.
+  package mutating func written(_ json: [UInt8]) {
+    separate()
+    json.withUnsafeBufferPointer { append($0) }
+    needsComma = true
+  }
+
   /// Copies the reader's next value, without the blanks in it.
   package mutating func copy(_ reader: inout JSONReader) throws(JSONParseError) {
     switch reader.nextKind {

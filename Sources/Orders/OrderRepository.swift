@@ -21,16 +21,6 @@ struct OrderRepository: OrderStore {
     return try await complete(heads).first
   }
 
-  func orders(_ filter: OrderFilter, _ page: PageRequest) async throws -> Page<Order> {
-    let heads = try await database.page(
-      page, named: "order.list", by: filter.isOldestFirst ? Self.oldestFirst : Self.newestFirst,
-      select: OrderHead.columns, from: OrderHead.table, where: Self.conditions(filter),
-      // A customer has few.
-      countIn: filter.userID == nil ? database.reports : database, OrderHead.init)
-    return Page(
-      elements: try await complete(heads.elements), next: heads.next, total: heads.total)
-  }
-
   /// A choice of two is written out, never bound: only so does the planner find a partial index.
   static func conditions(_ filter: OrderFilter) -> [SQL] {
     var conditions: [SQL] = []
@@ -46,11 +36,6 @@ struct OrderRepository: OrderStore {
     if let status = filter.paymentStatus { conditions.append(condition(status)) }
     return conditions
   }
-
-  private static let oldestFirst = Keyset<OrderHead>(
-    .ascending, .init("o.created_at", \.createdAt), .init("o.id", \.id))
-  private static let newestFirst = Keyset<OrderHead>(
-    .descending, .init("o.created_at", \.createdAt), .init("o.id", \.id))
 
   /// As `PaymentStatus.init` derives it.
   private static func condition(_ status: PaymentStatus) -> SQL {

@@ -59,10 +59,8 @@ struct OrderRoutes: Sendable {
     case "createdAt": filter.isOldestFirst = true
     default: throw ValidationFailure("sort", "invalid", "must be createdAt or -createdAt")
     }
-    let page = try await orders.orders(filter, query.page())
-    let isForOwner = !call.caller.isStaff
-    return try .page(page.map { OrderView($0, isForOwner: isForOwner) }, of: call)
-      .counting(page.total)
+    let list = try await orders.list(filter, query.page(), isForOwner: !call.caller.isStaff)
+    return HTTPResponse.json(bytes: list.json).linking(to: list.next, of: call).counting(list.total)
   }
 
   private func one(_ call: Call) async throws -> HTTPResponse {

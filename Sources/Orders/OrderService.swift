@@ -3,7 +3,8 @@ import SharedKernel
 /// Where orders are kept.
 protocol OrderStore: Sendable {
   func order(_ id: OrderID) async throws -> Order?
-  func orders(_ filter: OrderFilter, _ page: PageRequest) async throws -> Page<Order>
+  /// - Parameter isForOwner: whether it is the orders' owner who is told, who alone may act on payments.
+  func list(_ filter: OrderFilter, _ page: PageRequest, isForOwner: Bool) async throws -> OrderList
   /// Oldest first; nil if there is no such order.
   func history(of id: OrderID) async throws -> [HistoryEntry]?
   /// The order that this key has made, if it has.
@@ -17,6 +18,15 @@ protocol OrderStore: Sendable {
   ///
   /// - Throws: `OrderError.invalidTransition`, `.operationInProgress`; `NotFound`.
   func cancel(_ id: OrderID, _ request: CancelRequest) async throws
+}
+
+/// A page of orders, as it is answered.
+struct OrderList: Sendable {
+  /// An array.
+  let json: [UInt8]
+  var next: Cursor?
+  /// Of all pages; nil when it was not asked for.
+  var total: Int?
 }
 
 /// Which orders a list shows.
@@ -219,8 +229,11 @@ struct OrderService: Sendable {
     }
   }
 
-  func orders(_ filter: OrderFilter, _ page: PageRequest) async throws -> Page<Order> {
-    try await store.orders(filter, page)
+  /// - Parameter isForOwner: whether it is the orders' owner who is told.
+  func list(
+    _ filter: OrderFilter, _ page: PageRequest, isForOwner: Bool
+  ) async throws -> OrderList {
+    try await store.list(filter, page, isForOwner: isForOwner)
   }
 
   /// - Throws: `NotFound`.

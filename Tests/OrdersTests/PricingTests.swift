@@ -81,7 +81,7 @@ import Testing
 
   @Test("whatever is bought, the parts add up to the whole, and nothing costs less than nothing")
   func addsUp() throws {
-    var random = Sequence(state: 0x5eed)
+    var random = SeededRandom(state: 0x5eed)
     for _ in 0..<2_000 {
       let amounts = try (0..<Int.random(in: 0...12, using: &random)).map { _ in
         try usd(
@@ -124,20 +124,6 @@ import Testing
       if case .fixed(let value) = discount {
         #expect(totals.discount.minorUnits == min(value.minorUnits, totals.subtotal.minorUnits))
       }
-    }
-  }
-
-  /// The same numbers in each run. (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number
-  /// Generators", 2014: SplitMix64.)
-  private struct Sequence: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-      state &+= 0x9e37_79b9_7f4a_7c15
-      var mixed = state
-      mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-      mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-      return mixed ^ (mixed >> 31)
     }
   }
 }

@@ -22,6 +22,21 @@ extension JSONWriter {
     try column(&row, "text") { json, cell throws(SQLCellFault) in json.text(try cell.text.span) }
   }
 
+  /// A text as a member of an object, which is left out for NULL.
+  package mutating func textMember(_ name: StaticString, _ row: inout Row) throws(PostgresError) {
+    try column(&row, "text") { json, cell throws(SQLCellFault) in
+      if cell.bytes == nil { return }
+      json.member(name)
+      json.text(try cell.text.span)
+    }
+  }
+
+  package mutating func uuidColumn(_ row: inout Row) throws(PostgresError) {
+    try column(&row, "uuid") { json, cell throws(SQLCellFault) in
+      json.text(UUID128(sqlValue: try SQLUUID.decode(cell)).description)
+    }
+  }
+
   /// A text array.
   package mutating func textsColumn(_ row: inout Row) throws(PostgresError) {
     try column(&row, "text array") { json, cell throws(SQLCellFault) in
