@@ -16,6 +16,7 @@ struct ProductsBench: Sendable {
   /// As the service's own role.
   let database: Database
   private let url: String
+  private let server: PrivatePostgres
   private let outbox = Outbox(signal: FeedSignal())
 
   static let loops = EventLoopGroup(count: 1)
@@ -23,8 +24,11 @@ struct ProductsBench: Sendable {
   private static let staff = Caller.user(.new(), role: .staff, session: .v7())
   private static let customer = Caller.user(.new(), role: .customer, session: .v7())
 
-  init() async throws {
-    let (database, url) = try await Self.makeDatabase()
+  /// - Parameter server: nil is the one that tests share.
+  init(on server: PrivatePostgres? = nil) async throws {
+    let shared = try await PrivatePostgres.shared()
+    self.server = server ?? shared
+    let (database, url) = try await Self.makeDatabase(on: self.server)
     let secrets = try ServiceSecrets(key: [UInt8](repeating: 7, count: 32))
     let settings = try Settings(environment: ["DISCOVERY": "static"], for: .inspect, portDefault: 0)
     let identity = ProductApplication.identity
@@ -65,14 +69,14 @@ struct ProductsBench: Sendable {
 
   /// The same database as another process of the service has it; to be closed.
   func open(on group: EventLoopGroup) async throws -> Database {
-    let server = try await PrivatePostgres.shared()
-    return Database(
+    Database(
       try patientConfiguration(
         url: server.url(url, user: "product_app", password: "only-for-tests")), group: group)
   }
 
-  private static func makeDatabase() async throws -> (Database, url: String) {
-    let server = try await PrivatePostgres.shared()
+  private static func makeDatabase(
+    on server: PrivatePostgres
+  ) async throws -> (Database, url: String) {
     let url = try await server.makeDatabase(named: "products")
     let admin = Database(try patientConfiguration(url: url), group: loops)
     try await admin.execute(
