@@ -155,6 +155,10 @@ class Shop:
 
     # What it uses.
 
+    def server_pids(self):
+        """PostgreSQL's processes."""
+        return family(self._postmaster)
+
     def cpu(self):
         """CPU seconds since the start: of each service by its name, of PostgreSQL as a whole, and of
         its processes by the role or the duty that their titles tell."""
