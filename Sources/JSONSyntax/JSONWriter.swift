@@ -153,7 +153,7 @@ package struct JSONWriter: ~Copyable {
   }
 
   /// A JSON value that another writer has written.
-  package mutating func written(_ json: [UInt8]) {
+  package mutating func json(_ json: [UInt8]) {
     separate()
     json.withUnsafeBufferPointer { append($0) }
     needsComma = true

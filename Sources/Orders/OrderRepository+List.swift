@@ -135,11 +135,11 @@ extension JSONWriter {
     member("locale", head.locale)
     member("note", head.note)
     member("lines")
-    written(lines.json)
+    json(lines.json)
     member("totals")
     totals(head.totals)
     member("addresses")
-    written(addresses)
+    json(addresses)
     if let method = head.shippingMethod {
       member("shippingMethod")
       beginObject()
@@ -156,12 +156,12 @@ extension JSONWriter {
     if head.totals.total.minorUnits > 0 { member("paymentId", head.paymentID.description) }
     // Few orders have these.
     member("shipments")
-    written(try JSONEncoding.encode(shipments.map(ShipmentView.init)))
+    json(try JSONEncoding.encode(shipments.map(ShipmentView.init)))
     member("refunds")
-    written(try JSONEncoding.encode(refunds.map(RefundView.init)))
+    json(try JSONEncoding.encode(refunds.map(RefundView.init)))
     if let action = isForOwner ? head.nextAction : head.nextAction?.withoutAccessToken {
       member("nextAction")
-      written(try JSONEncoding.encode(action))
+      json(try JSONEncoding.encode(action))
     }
     member("cancelReason", head.cancellation?.reason.rawValue)
     member("declineCode", head.cancellation?.declineCode)

@@ -46,8 +46,8 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     }
   }
 
-  /// So many, and the server begins while the rest of the turn is being made: with 64 callers on one loop a tenth
-  /// more reads by id than in one batch a turn.
+  /// Statements, and preparations of new ones. The server begins while the rest of the turn is being
+  /// made: with 64 callers on one loop a tenth more reads by id than in one batch a turn.
   private static let batchMax = 24
   /// A statement that was skipped because of its neighbours, or whose plan was lost, is sent again:
   /// alone and unprepared, so that neither happens to it twice.
@@ -120,7 +120,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
 
   // MARK: Sending
 
-  /// Sends `run` with others of this turn: one Sync ends them all, or `batchMax` of them.
+  /// Sends `run` with others of this turn: one Sync ends them all, or `batchMax` messages.
   func send(_ run: StatementRun) {
     guard enqueue(run) else { return }
     if unsynced >= Self.batchMax { return sync() }

@@ -13,7 +13,6 @@ package struct SQLType: Hashable, Sendable {
   package static let int2 = SQLType(oid: 21)
   package static let int4 = SQLType(oid: 23)
   package static let text = SQLType(oid: 25)
-  package static let xid = SQLType(oid: 28)
   package static let json = SQLType(oid: 114)
   package static let float4 = SQLType(oid: 700)
   package static let float8 = SQLType(oid: 701)

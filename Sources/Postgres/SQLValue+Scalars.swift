@@ -14,7 +14,7 @@ extension FixedWidthInteger {
     self.init(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Self.self))
   }
 
-  /// Reads int2, int4, int8 or xid (a transaction's number, such as `xmin`), whichever the column is.
+  /// Reads int2, int4 or int8, whichever the column is.
   static func decodeInteger(_ cell: SQLCell) throws(SQLCellFault) -> Self {
     let bytes = try cell.present
     let value: Int64
@@ -22,7 +22,6 @@ extension FixedWidthInteger {
     case .int8 where bytes.count == 8: value = Int64(bigEndianAt: 0, in: bytes)
     case .int4 where bytes.count == 4: value = Int64(Int32(bigEndianAt: 0, in: bytes))
     case .int2 where bytes.count == 2: value = Int64(Int16(bigEndianAt: 0, in: bytes))
-    case .xid where bytes.count == 4: value = Int64(UInt32(bigEndianAt: 0, in: bytes))
     default: throw .type(cell.type)
     }
     guard let result = Self(exactly: value) else { throw .unacceptable }

@@ -76,24 +76,24 @@ final class CatalogueChanges: Sendable {
       guard let snapshot = SeenChanges.Snapshot(text) else {
         throw PostgresError.invalid("\(text) is no snapshot")
       }
-      let areThere: Bool = try row.next() ?? false
+      let isNothingPruned: Bool = try row.next() ?? false
       let changed: [Int] = try row.next()
-      let isWhole = areThere && changed.count <= changesMax && !changed.contains(0)
+      let isWhole = isNothingPruned && changed.count <= changesMax && !changed.contains(0)
       return Answer(
         run: run, snapshot: snapshot,
         changes: isWhole ? changed.map { $0 < 0 ? .single(-$0) : .product($0) } : nil)
     }
   }
 
-  /// Its plan is the same for any values, and uses the index: a comparison with a bound value alone is taken for a
-  /// third of the table, or planned anew each time.
+  /// Its plan is the same for any values, and uses the index unless the table is tiny: a comparison with a
+  /// bound value alone is taken for a third of the table, or planned anew each time.
   static func question(since: SeenChanges.Snapshot?) -> SQL {
     """
     SELECT run.id::text, pg_current_snapshot()::text, run.pruned <= \(since?.oldest)::xid8, ARRAY(
       (SELECT CASE WHEN c.in_lists THEN c.product_id ELSE -c.product_id END
       FROM catalogue_changes c
       WHERE c.xid >= (SELECT \(since?.next)::xid8)
-        -- Later ones are of another server, from a dump.
+        -- Later ones came with a dump of a server that had had more transactions.
         AND c.xid < pg_snapshot_xmax(pg_current_snapshot())
       ORDER BY c.xid LIMIT \(constant: changesMax + 1))
       UNION ALL
@@ -103,14 +103,28 @@ final class CatalogueChanges: Sendable {
         SELECT running FROM unnest(\(since?.running ?? [])::xid8[]) AS running
         WHERE pg_visible_in_snapshot(running, pg_current_snapshot())))
       LIMIT \(constant: changesMax + 1))
-    ) FROM catalogue_run run
+    ) FROM catalogue_run run WHERE \(CatalogueRun.isOfThisServer)
     """
   }
 }
 
+/// The server's run, of which there is a row as soon as somebody has asked in it.
+private enum CatalogueRun {
+  static let isOfThisServer: SQL = "place = pg_relation_filepath('catalogue_run')"
+
+  static func begin(in database: Database) async throws {
+    try await database.execute(
+      """
+      INSERT INTO catalogue_run AS run (place) VALUES (pg_relation_filepath('catalogue_run'))
+      ON CONFLICT (one) DO UPDATE SET id = gen_random_uuid(), pruned = '0', place = EXCLUDED.place
+      WHERE run.place <> EXCLUDED.place
+      """)
+  }
+}
+
 extension PostgresError {
-  /// What is not logged cannot be read from a standby.
-  fileprivate var isOfStandby: Bool { sqlState == "0A000" }
+  /// What is not logged can be neither read from a standby nor written where nothing can be.
+  fileprivate var isOfStandby: Bool { sqlState == "0A000" || sqlState == "25006" }
 }
 
 /// Deletes changes when everybody has had some minutes to hear of them. Who has not takes everything for
@@ -135,10 +149,15 @@ struct CatalogueChangePruner: Sendable {
     }
   }
 
-  /// - Returns: nil while nobody asks for changes.
+  /// - Returns: nil when the run began just now.
   func mark() async throws -> Mark? {
-    try await database.first(
-      "SELECT id::text, pg_snapshot_xmin(pg_current_snapshot())::text FROM catalogue_run"
+    // Services that keep nothing ask for nothing, but their changes are told all the same.
+    try await CatalogueRun.begin(in: database)
+    return try await database.first(
+      """
+      SELECT id::text, pg_snapshot_xmin(pg_current_snapshot())::text FROM catalogue_run
+      WHERE \(CatalogueRun.isOfThisServer)
+      """
     ) { Mark(run: try $0.next(), oldest: try $0.next()) }
   }
 

@@ -229,11 +229,15 @@ let productMigrations: [Migration] = [
       in_lists boolean NOT NULL
     );
     CREATE INDEX catalogue_changes_xid ON catalogue_changes (xid);
+    -- A table of one page would be read as a whole, and then until it is analysed again.
+    ALTER TABLE catalogue_changes SET (vacuum_truncate = false);
     -- The server's run, for which transactions' numbers can be relied on: a server that crashed, or stood by, has
     -- lost this row, as it may have lost the last transactions, whose numbers it then gives away again.
     CREATE UNLOGGED TABLE catalogue_run (
       one boolean PRIMARY KEY DEFAULT true CHECK (one),
       id uuid NOT NULL DEFAULT gen_random_uuid(),
+      -- The table's file: a row that came with a dump is of another run.
+      place text NOT NULL,
       -- Changes of transactions before it may have been deleted.
       pruned xid8 NOT NULL DEFAULT '0'
     );

@@ -36,13 +36,25 @@ struct SeenChanges {
     case askAgain
   }
 
+  /// A standby cannot tell, and would say so each time.
+  static let pause: Duration = .seconds(1)
+
   private var snapshot: Snapshot?
   /// The server's, for which the numbers of transactions are comparable.
   private var run: String?
   /// Counts how often anything may have changed.
   private var era = 0
+  private var pausedUntil: ContinuousClock.Instant?
 
-  var question: Question { Question(since: snapshot, era: era) }
+  /// - Returns: nil while nothing is to be asked; then nothing is known.
+  func question(at now: ContinuousClock.Instant) -> Question? {
+    if let pausedUntil, now < pausedUntil { return nil }
+    return Question(since: snapshot, era: era)
+  }
+
+  mutating func pause(at now: ContinuousClock.Instant) {
+    pausedUntil = now + Self.pause
+  }
 
   /// - Parameters:
   ///   - snapshot: what the answer has seen.

@@ -4,6 +4,7 @@ import Testing
 
 @Suite("What has been seen of changes")
 struct SeenChangesTests {
+  private let now = ContinuousClock.now
   private let snapshot: SeenChanges.Snapshot
   private let later: SeenChanges.Snapshot
 
@@ -13,9 +14,9 @@ struct SeenChangesTests {
   }
 
   /// One that has heard everything up to `snapshot`, in the run "a".
-  private func upToDate() -> SeenChanges {
+  private func upToDate() throws -> SeenChanges {
     var seen = SeenChanges()
-    let first = seen.question
+    let first = try #require(seen.question(at: now))
     #expect(first.since == nil)
     #expect(seen.take(snapshot, ofRun: "a", isWhole: false, for: first) == .everything)
     return seen
@@ -37,37 +38,54 @@ struct SeenChangesTests {
   }
 
   @Test("what is asked for is what the last answer did not show")
-  func goesOn() {
-    var seen = upToDate()
-    let question = seen.question
+  func goesOn() throws {
+    var seen = try upToDate()
+    let question = try #require(seen.question(at: now))
     #expect(question.since == snapshot)
     #expect(seen.take(later, ofRun: "a", isWhole: true, for: question) == .changes)
-    #expect(seen.question.since == later)
+    #expect(seen.question(at: now)?.since == later)
   }
 
   @Test("an older answer that comes late leaves more to be asked for, not less")
-  func late() {
-    var seen = upToDate()
-    let questions = [seen.question, seen.question]
+  func late() throws {
+    var seen = try upToDate()
+    let questions = try (0..<2).map { _ in try #require(seen.question(at: now)) }
     #expect(seen.take(later, ofRun: "a", isWhole: true, for: questions[1]) == .changes)
     #expect(seen.take(snapshot, ofRun: "a", isWhole: true, for: questions[0]) == .changes)
-    #expect(seen.question.since == snapshot)
+    #expect(seen.question(at: now)?.since == snapshot)
   }
 
   @Test("in another run anything may have changed, and what was asked for before says nothing")
-  func otherRun() {
-    var seen = upToDate()
-    let (question, meanwhile) = (seen.question, seen.question)
+  func otherRun() throws {
+    var seen = try upToDate()
+    let question = try #require(seen.question(at: now))
+    let meanwhile = try #require(seen.question(at: now))
     #expect(seen.take(later, ofRun: "b", isWhole: true, for: question) == .everything)
     #expect(seen.take(later, ofRun: "b", isWhole: true, for: meanwhile) == .askAgain)
-    #expect(seen.take(later, ofRun: "b", isWhole: true, for: seen.question) == .changes)
-    #expect(seen.take(later, ofRun: "a", isWhole: true, for: seen.question) == .everything)
+    #expect(try take(later, ofRun: "b", isWhole: true, &seen) == .changes)
+    #expect(try take(later, ofRun: "a", isWhole: true, &seen) == .everything)
   }
 
   @Test("where not all changes are named, all may have changed")
-  func notWhole() {
-    var seen = upToDate()
-    #expect(seen.take(later, ofRun: "a", isWhole: false, for: seen.question) == .everything)
-    #expect(seen.take(later, ofRun: "a", isWhole: true, for: seen.question) == .changes)
+  func notWhole() throws {
+    var seen = try upToDate()
+    #expect(try take(later, ofRun: "a", isWhole: false, &seen) == .everything)
+    #expect(try take(later, ofRun: "a", isWhole: true, &seen) == .changes)
+  }
+
+  @Test("nothing is asked for a second after a standby has said that it cannot tell")
+  func paused() throws {
+    var seen = try upToDate()
+    seen.pause(at: now)
+    #expect(seen.question(at: now + SeenChanges.pause - .milliseconds(1)) == nil)
+    #expect(seen.question(at: now + SeenChanges.pause)?.since == snapshot)
+  }
+
+  /// Asks and takes the answer at once.
+  private func take(
+    _ snapshot: SeenChanges.Snapshot, ofRun run: String, isWhole: Bool, _ seen: inout SeenChanges
+  ) throws -> SeenChanges.Verdict {
+    let question = try #require(seen.question(at: now))
+    return seen.take(snapshot, ofRun: run, isWhole: isWhole, for: question)
   }
 }

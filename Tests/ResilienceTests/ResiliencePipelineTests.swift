@@ -109,6 +109,29 @@ struct ResiliencePipelineTests {
     #expect(operation.contexts[0].attemptTimeout == .milliseconds(40))
   }
 
+  @Test("a late coarse reading makes no attempt longer than the deadline, and no total either")
+  func coarseReading() throws {
+    let clock = ManualClock(coarseLag: .milliseconds(19))
+    let pipeline = ResilienceRegistry(clock: clock, random: RandomSource(seed: 1))
+      .pipeline("payment", preset: .http)
+    func timeouts(deadline: Duration) throws -> [Duration?] {
+      let operation = ScriptedOperation(.success, clock: clock)
+      let deadline = Deadline(after: deadline, from: clock.now)
+      let context = CallContext(upstream: "payment", idempotency: .safe, deadline: deadline)
+      do {
+        _ = try clock.run { try await pipeline.execute(context) { try await operation.run($0) } }
+      } catch is DeadlineExceeded {}
+      #expect(operation.contexts.allSatisfy { $0.deadline.instant <= clock.now + .seconds(5) })
+      return operation.contexts.map(\.attemptTimeout)
+    }
+    // The attempt's own timeout is 2 s.
+    #expect(try timeouts(deadline: .milliseconds(1_999)) == [.milliseconds(1_999)])
+    #expect(try timeouts(deadline: .milliseconds(2_001)) == [.seconds(2)])
+    #expect(try timeouts(deadline: .seconds(60)) == [.seconds(2)])
+    #expect(try timeouts(deadline: .zero) == [])
+    #expect(try timeouts(deadline: .milliseconds(-10)) == [])
+  }
+
   @Test("a deadline that has passed is told before any work")
   func spentDeadline() throws {
     let pipeline = try pipeline()

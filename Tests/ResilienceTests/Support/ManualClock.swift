@@ -19,12 +19,19 @@ final class ManualClock: ResilienceClock {
 
   let executor = ManualExecutor()
   private let state: Mutex<State>
+  /// By how much the coarse reading is late.
+  private let coarseLag: Duration
 
-  init(startingAt nanoseconds: Int64 = 1_000_000_000) {
+  init(startingAt nanoseconds: Int64 = 1_000_000_000, coarseLag: Duration = .zero) {
+    self.coarseLag = coarseLag
     state = Mutex(State(now: MonotonicInstant(nanoseconds: nanoseconds)))
   }
 
   var now: MonotonicInstant { state.withLock { $0.now } }
+
+  var coarseNow: MonotonicInstant {
+    MonotonicInstant(nanoseconds: now.nanoseconds - Int64(coarseLag / .nanoseconds(1)))
+  }
 
   /// Tasks asleep on this clock.
   var sleeping: Int { state.withLock { $0.sleepers.count } }
