@@ -31,18 +31,16 @@ final class CatalogueChanges: Sendable {
     in database: Database, to cache: CatalogueCache, _ seen: borrowing Mutex<SeenChanges>
   ) async throws -> Bool {
     for _ in 0..<triesMax {
-      let question = seen.withLock { $0.question }
+      guard let question = seen.withLock({ $0.question(at: .now) }) else { return false }
       let answer: Answer?
       do {
         answer = try await ask(question.since, in: database)
+        if answer == nil { try await CatalogueRun.begin(in: database) }
       } catch let error as PostgresError where error.isOfStandby {
+        seen.withLock { $0.pause(at: .now) }
         return false
       }
-      guard let answer else {
-        try await database.execute(
-          "INSERT INTO catalogue_run DEFAULT VALUES ON CONFLICT DO NOTHING")
-        continue
-      }
+      guard let answer else { continue }
       // Under the lock, so that nobody asks for later changes before these are applied.
       let verdict = seen.withLock { seen in
         let verdict = seen.take(

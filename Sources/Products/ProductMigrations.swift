@@ -291,5 +291,6 @@ let productMigrations: [Migration] = [
     ALTER TABLE variants ENABLE ALWAYS TRIGGER note_update_before;
     CREATE TRIGGER note_truncate AFTER TRUNCATE ON catalogue_changes
       FOR EACH STATEMENT EXECUTE FUNCTION note_changes();
+    ALTER TABLE catalogue_changes ENABLE ALWAYS TRIGGER note_truncate;
     """),
 ]
