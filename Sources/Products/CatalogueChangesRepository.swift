@@ -147,7 +147,7 @@ struct CatalogueChangePruner: Sendable {
     }
   }
 
-  /// - Returns: nil when the run began just now.
+  /// - Returns: nil when the server began another run in between.
   func mark() async throws -> Mark? {
     // Services that keep nothing ask for nothing, but their changes are told all the same.
     try await CatalogueRun.begin(in: database)
