@@ -98,6 +98,20 @@ final class Scenario {
     return MonotonicTime.now() - start
   }
 
+  /// Expects that all of `clients` were answered with `status`. The last of them may still be reading
+  /// its answer when the server has let go of the others, so those that live are waited for.
+  ///
+  /// - Returns: how many were.
+  func told(_ status: Int, _ clients: [HostileClient], in row: inout Row) async throws -> Int {
+    _ = try await wait(atMost: Self.settlingMax) {
+      clients.allSatisfy { $0.state != .connecting && $0.state != .connected }
+    }
+    let silent = clients.filter { !$0.received.starts(with: "HTTP/1.1 \(status) ".utf8) }
+    let states = Set(silent.map { "\($0.state)" }).sorted().joined(separator: ", ")
+    row.expect(silent.isEmpty, "\(silent.count) were not told \(status) (\(states))")
+    return clients.count - silent.count
+  }
+
   /// Waits until the server has let go of everybody but the ordinary client, or it is too late.
   ///
   /// - Parameter earliest: nobody may be let go before, or no patience was seen.
