@@ -29,7 +29,8 @@ RUN apt-get update \
  && install -d -o shop -m 0700 /keys
 USER shop
 VOLUME /keys
-ENV HTTP_HOST=0.0.0.0
+# What the allocator keeps for each thread; as `./shop up` has it (Sources/shopctl/ServiceEnvironment.swift).
+ENV HTTP_HOST=0.0.0.0 GLIBC_TUNABLES=glibc.malloc.tcache_count=127
 
 FROM runtime AS product-service
 COPY --from=build /programs/product-service /usr/local/bin/

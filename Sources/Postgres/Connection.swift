@@ -5,6 +5,8 @@ import Glibc
 
 /// What a connection tells the lane that uses it; always on the loop's thread.
 protocol ConnectionOwner: AnyObject {
+  /// Some of what was sent has been answered; it may be nothing of a caller's.
+  func connectionAnswered(_ connection: Connection)
   /// Everything sent has been answered, and no cancellation is on its way.
   func connectionDrained(_ connection: Connection)
   /// A statement has been refused because it writes (25006); its caller is told next. Only for who has sent
@@ -17,6 +19,7 @@ protocol ConnectionOwner: AnyObject {
 }
 
 extension ConnectionOwner {
+  func connectionAnswered(_ connection: Connection) {}
   func connectionRefusedToWrite(_ connection: Connection) {}
   func connectionNotified(channel: String) {}
 }
@@ -46,9 +49,6 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     }
   }
 
-  /// Statements, and preparations of new ones. The server begins while the rest of the turn is being
-  /// made: with 64 callers on one loop a tenth more reads by id than in one batch a turn.
-  private static let batchMax = 24
   /// A statement that was skipped because of its neighbours, or whose plan was lost, is sent again:
   /// alone and unprepared, so that neither happens to it twice.
   private static let failedAttemptsMax = 3
@@ -86,7 +86,6 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
   @exclusivity(unchecked) private var prepared: PreparedStatements
   /// Statements sent since the last Sync.
   private var unsynced = 0
-  private var willSync = false
   /// What has come for the first of `queue`.
   var answer: OpaquePointer?
   /// The good answer to the write that is the first of `queue`. It is told when its batch has ended: the
@@ -120,16 +119,14 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
 
   // MARK: Sending
 
-  /// Sends `run` with others of this turn: one Sync ends them all, or `batchMax` messages.
-  func send(_ run: StatementRun) {
-    guard enqueue(run) else { return }
-    if unsynced >= Self.batchMax { return sync() }
-    guard !willSync else { return }
-    willSync = true
-    loop.beforeWaiting { [self] in
-      willSync = false
-      if unsynced > 0, !isClosed { sync() }
-    }
+  /// Adds `run` to the batch that `endBatch` ends.
+  func add(_ run: StatementRun) {
+    _ = enqueue(run)
+  }
+
+  /// Sends what was added, under one Sync.
+  func endBatch() {
+    if unsynced > 0, !isClosed { sync() }
   }
 
   /// Sends `run` as a batch of its own.
@@ -137,14 +134,14 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     sendAlone([run])
   }
 
-  /// Sends `runs` as a batch of their own.
+  /// Sends `runs` as a batch of their own, each of which needs those before it.
   func sendAlone(_ runs: [StatementRun]) {
-    if unsynced > 0 { sync() }
+    endBatch()
     if let failed = runs.firstIndex(where: { !enqueue($0) }) {
       // What follows must not be run without it.
       for run in runs[(failed + 1)...] { run.fail(runs[failed].error ?? Self.closed) }
     }
-    if unsynced > 0, !isClosed { sync() }
+    endBatch()
   }
 
   private func enqueue(_ run: StatementRun) -> Bool {
@@ -274,6 +271,7 @@ final class Connection: DescriptorHandler, @unchecked Sendable {
     takeNotifications()
     if PQstatus(handle) == CONNECTION_BAD { return lose(String(cString: PQerrorMessage(handle))) }
     flush()
+    owner?.connectionAnswered(self)
     guard hasEndedBatch, !isClosed else { return }
     if copyPhase == .waiting { takeCopyStep() }
     tellIfDrained()

@@ -19,11 +19,11 @@ package struct DatabaseConfiguration: Sendable {
   let target: ConnectionTarget
 
   /// Pipelined connections of each loop, for reads; opened as they are needed.
-  package var readConnectionsPerLoop = 2
+  package var readConnectionsPerLoop = 4
   /// Connections of each loop for transactions and writes; opened as they are needed.
   package var transactionConnectionsPerLoop = 4
-  /// Statements under way on one read connection; when all have as many, more are refused.
-  package var pipelineDepthMax = 1024
+  /// How many reads may wait for a connection on each loop; more are refused at once.
+  package var readWaitersMax = 2048
   /// How long a transaction or a write waits for others to free a connection; for the first one to be
   /// opened it waits `connectTimeout`.
   package var leaseWaitMax: Duration = .seconds(2)
@@ -32,8 +32,8 @@ package struct DatabaseConfiguration: Sendable {
   /// How long one attempt to connect may take, name resolution included. Of several hosts each gets an
   /// equal share of what is left.
   package var connectTimeout: Duration = .seconds(5)
-  /// How long a statement may take, waiting not included. A little more than the server's own
-  /// `statement_timeout`, which knows better what it stopped.
+  /// How long a statement may take; its wait for a connection counts if it is a read, and else does not. A
+  /// little more than the server's own `statement_timeout`, which knows better what it stopped.
   package var statementTimeout: Duration = .seconds(6)
   /// Connections of each loop for reports; opened as they are needed.
   package var reportConnectionsPerLoop = 2

@@ -13,7 +13,8 @@ package enum PostgresError: Error, Equatable {
   case unknownOutcome(reason: String)
   /// No answer within the statement's time; it had no effect.
   case timedOut(statement: String)
-  /// No connection became free within `leaseWaitMax`, or too many already wait for one.
+  /// No connection became free within `leaseWaitMax`, or for a read within `statementTimeout`, or too many
+  /// already wait for one.
   case poolExhausted
   /// A column's value is not what the program reads it as.
   case decoding(column: String, reason: String, statement: String)

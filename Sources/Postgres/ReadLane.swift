@@ -3,17 +3,27 @@ import EventLoops
 
 /// The pipelined connections of one loop. Their sessions are read-only: reads of different callers
 /// share a batch, and a write among them could be undone by a stranger's error.
+///
+/// Reads wait in one line. At the end of a turn the connections that have little left to do get what waits,
+/// in equal shares.
 final class ReadLane: ConnectionOwner {
   /// A read is sent on a second connection when the first went under it, and no more often.
   private static let connectionsPerReadMax = 2
+  /// Reads that one Sync ends. More would leave the other connections with less.
+  private static let batchMax = 16
+  /// A connection with fewer reads unanswered than this gets its next batch. With none the server would run
+  /// dry while that is on its way; with more the batches would be smaller, and each costs both sides a system
+  /// call and often a switch of threads. (Nagle's algorithm, RFC 896, waits for the same reason.)
+  private static let nextBatchBelow = 9
 
   private let configuration: DatabaseConfiguration
   private let opener: ConnectionOpener
   private let loop: EventLoop
   @exclusivity(unchecked) private(set) var connections: [Connection] = []  // see DescriptorWatch
   @exclusivity(unchecked) private var openingCount = 0
-  /// Reads that wait for the first connection; the attempt to open it has a time limit.
-  private var waiting = Deque<StatementRun>()
+  /// Reads that no connection has yet. Those that have ended there are passed over.
+  @exclusivity(unchecked) private var waiting = Deque<StatementRun>()
+  @exclusivity(unchecked) private var willDispatch = false
   private(set) var isClosed = false
   var changed: () -> Void = {}
 
@@ -34,46 +44,60 @@ final class ReadLane: ConnectionOwner {
     guard !isClosed else {
       return refuse(run, .notSent(reason: "the database is closed"))
     }
+    guard waiting.count < configuration.readWaitersMax else {
+      return run.fail(PostgresError.poolExhausted)
+    }
     run.deadline = loop.now + configuration.statementTimeout
-    guard let connection = leastBusy() else { return wait(run) }
-    if connection.inFlight > 0 { openAnother() }
-    guard connection.inFlight < configuration.pipelineDepthMax else {
-      return run.fail(PostgresError.poolExhausted)
-    }
-    send(run, on: connection)
-  }
-
-  private func send(_ run: StatementRun, on connection: Connection) {
-    if configuration.preparedStatements {
-      connection.send(run)
-    } else {
-      // Behind a proxy the session's read-only setting does not hold: nothing shares a batch.
-      connection.sendAlone(run)
-    }
-  }
-
-  private func leastBusy() -> Connection? {
-    var best: Connection?
-    for connection in connections
-    where connection.inFlight < best?.inFlight ?? .max && !connection.isReplaced {
-      best = connection
-    }
-    return best
-  }
-
-  private func wait(_ run: StatementRun) {
-    openAnother()
-    guard openingCount > 0 else {
-      return refuse(run, opener.refusal ?? .notSent(reason: "no connection"))
-    }
-    guard waiting.count < configuration.pipelineDepthMax else {
-      return run.fail(PostgresError.poolExhausted)
-    }
     waiting.append(run)
+    dispatchLater()
+  }
+
+  private func dispatchLater() {
+    guard !willDispatch else { return }
+    willDispatch = true
+    loop.beforeWaiting { [self] in
+      willDispatch = false
+      dispatch()
+    }
+  }
+
+  private func dispatch() {
+    var (free, idle) = (0, 0)
+    for connection in connections where isFree(connection) {
+      free += 1
+      if connection.inFlight == 0 { idle += 1 }
+    }
+    if waiting.count > idle { openAnother() }
+    if isEmpty { failWaiting(opener.refusal ?? .notSent(reason: "no connection")) }
+    for connection in connections where !waiting.isEmpty && isFree(connection) {
+      send(min((waiting.count + free - 1) / free, Self.batchMax), on: connection)
+      free -= 1
+    }
+    if isClosed { closeDrained() }
+  }
+
+  private func isFree(_ connection: Connection) -> Bool {
+    connection.inFlight < Self.nextBatchBelow && !connection.isReplaced
+  }
+
+  /// Sends the first `count` of those that wait.
+  private func send(_ count: Int, on connection: Connection) {
+    var left = count
+    while left > 0, !connection.isClosed, let run = waiting.popFirst() {
+      if run.isEnded { continue }
+      left -= 1
+      if configuration.preparedStatements {
+        connection.add(run)
+      } else {
+        // Behind a proxy the session's read-only setting does not hold: nothing shares a batch.
+        connection.sendAlone(run)
+      }
+    }
+    connection.endBatch()
   }
 
   private func openAnother() {
-    guard connections.count < configuration.readConnectionsPerLoop else { return }
+    guard !isClosed, connections.count < configuration.readConnectionsPerLoop else { return }
     open(insteadOf: nil)
   }
 
@@ -102,9 +126,11 @@ final class ReadLane: ConnectionOwner {
         old.isReplaced = true
         if old.isDrained { old.lose("replaced") }
       }
-      while let run = waiting.popFirst() {
-        if !run.isEnded { submit(run) }
+      if connections.count == 1 {
+        // Their time begins.
+        for run in waiting { run.deadline = loop.now + configuration.statementTimeout }
       }
+      dispatchLater()
     case .failure(let error):
       if connections.isEmpty { failWaiting(error) }
     }
@@ -120,8 +146,12 @@ final class ReadLane: ConnectionOwner {
     if run.failedAttempts > 0 { run.lose(error.reason) } else { run.fail(error) }
   }
 
+  func connectionAnswered(_ connection: Connection) {
+    if !waiting.isEmpty { dispatchLater() }
+  }
+
   func connectionDrained(_ connection: Connection) {
-    if isClosed || connection.isReplaced { connection.lose("closed") }
+    if connection.isReplaced || isClosed && waiting.isEmpty { connection.lose("closed") }
   }
 
   func connectionLost(_ connection: Connection, reason: String, unanswered: [StatementRun]) {
@@ -134,6 +164,7 @@ final class ReadLane: ConnectionOwner {
         run.lose(reason)
       }
     }
+    if !waiting.isEmpty { dispatchLater() }
     changed()
   }
 
@@ -148,6 +179,11 @@ final class ReadLane: ConnectionOwner {
     {
       open(insteadOf: old)
     }
+    // Without a connection they wait for the first, for as long as an attempt may take.
+    if !connections.isEmpty {
+      for run in waiting where run.deadline <= now { run.fail(PostgresError.poolExhausted) }
+    }
+    waiting.removeAll(where: \.isEnded)
     for connection in connections {
       connection.forEachUnanswered { run in
         if run.deadline <= now {
@@ -169,7 +205,17 @@ final class ReadLane: ConnectionOwner {
 
   func close(atOnce: Bool) {
     isClosed = true
-    failWaiting(.notSent(reason: "the database is closed"))
-    for connection in connections where atOnce || connection.isDrained { connection.lose("closed") }
+    if atOnce || connections.isEmpty { failWaiting(.notSent(reason: "the database is closed")) }
+    if atOnce {
+      for connection in connections { connection.lose("closed") }
+    } else {
+      closeDrained()
+    }
+  }
+
+  /// What waits is still sent.
+  private func closeDrained() {
+    guard waiting.isEmpty else { return }
+    for connection in connections where connection.isDrained { connection.lose("closed") }
   }
 }

@@ -32,14 +32,19 @@ package struct Row: ~Copyable {
   /// Reads the next column.
   ///
   /// - Throws: `PostgresError.decoding` if it is NULL where `T` is not optional, or no `T`.
-  // Other modules call a generic function as it is, at twice the price: what most columns are is made ready.
-  @_specialize(where T == String)
-  @_specialize(where T == Int)
-  @_specialize(where T == SQLTimestamp)
   package mutating func next<T: SQLDecodable>(as type: T.Type = T.self) throws(PostgresError) -> T {
     let position = column
     column += 1
     return try value(at: Int(position))
+  }
+
+  // What most columns are, the same once more: other modules would call the generic function as it is, at
+  // twice the price.
+
+  package mutating func next() throws(PostgresError) -> Int { try next(as: Int.self) }
+  package mutating func next() throws(PostgresError) -> String { try next(as: String.self) }
+  package mutating func next() throws(PostgresError) -> SQLTimestamp {
+    try next(as: SQLTimestamp.self)
   }
 
   /// Reads the column at `position`, from 0.

@@ -10,7 +10,8 @@ struct BenchSettings {
   var callers = 64
   /// Products in the table, numbered from 1.
   var products = 100_000
-  /// Connections of each loop for writes; nil: what services have.
+  /// Connections of each loop for reads and for writes; nil: what services have.
+  var readConnections: Int?
   var writeConnections: Int?
   var loops = 1
   var databaseURL = ""
@@ -30,6 +31,7 @@ struct BenchSettings {
       case "--seconds": seconds = number
       case "--callers": callers = number
       case "--products": products = number
+      case "--read-connections": readConnections = number
       case "--write-connections": writeConnections = number
       default: return nil
       }

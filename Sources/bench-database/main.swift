@@ -10,7 +10,7 @@ guard let settings = BenchSettings(CommandLine.arguments.dropFirst()) else {
   print(
     """
     usage: bench-database [--scenario NAME] [--seconds N] [--callers N] [--products N]
-      [--write-connections N]
+      [--read-connections N] [--write-connections N]
     environment: DATABASE_URL=postgresql://..  THREADS=N
     scenarios: \(BenchScenario.allCases.map(\.rawValue).joined(separator: " "))
     """)
@@ -22,6 +22,7 @@ do {
   // A busy machine is no reason to end the run.
   configuration.leaseWaitMax = .seconds(30)
   configuration.statementTimeout = .seconds(30)
+  if let count = settings.readConnections { configuration.readConnectionsPerLoop = count }
   if let count = settings.writeConnections { configuration.transactionConnectionsPerLoop = count }
   let database = Database(configuration, group: group)
   try await database.connect()

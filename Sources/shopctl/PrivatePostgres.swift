@@ -25,8 +25,8 @@ struct PrivatePostgres: Sendable {
     self.port = port
     self.password = password
     user = getuid() == 0 ? "postgres" : nil
-    // Eight connections of each event loop, and some for people and tools.
-    connectionsMax = services * 8 * max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN))) + 60
+    // Ten connections of each event loop, and some for people and tools.
+    connectionsMax = services * 10 * max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN))) + 60
   }
 
   /// The one that a plan was made for.

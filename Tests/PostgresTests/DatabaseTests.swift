@@ -21,7 +21,7 @@ import Testing
           for try await isOwn in group { #expect(isOwn) }
         }
       }
-      #expect(database.statistics.readConnections <= 4)
+      #expect(database.statistics.readConnections <= 8)
     }
   }
 
