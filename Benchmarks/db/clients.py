@@ -60,11 +60,12 @@ class Recipe(NamedTuple):
     prepare: Callable
 
 
-def reporting(command, made_with):
-    """A client that takes --scenario and --seconds and prints a line of JSON."""
+def reporting(command, made_with, form=""):
+    """A client that takes --scenario and --seconds and prints a line of JSON. `form` is put behind a
+    scenario's name."""
 
     def run(scenario, seconds, environment, deadline):
-        words = [*command, "--scenario", scenario.name, "--seconds", str(seconds)]
+        words = [*command, "--scenario", scenario.name + form, "--seconds", str(seconds)]
         text = output(words, deadline.within(seconds + START_SECONDS_MAX), HERE, environment)
         try:
             told = json.loads(text.splitlines()[-1])
@@ -79,13 +80,17 @@ def reporting(command, made_with):
     return Client(run, made_with)
 
 
-def driver(_workshop):
+def driver(form):
+    return lambda _workshop: _driver(form)
+
+
+def _driver(form):
     program = os.path.join(ROOT, ".build", "release", "bench-database")
     if not os.path.exists(program):
         raise Failed("bench-database is not built; `./shop bench db` does that")
     # As `./shop up` and the containers start the services.
     command = ["env", "GLIBC_TUNABLES=glibc.malloc.tcache_count=127", program]
-    return reporting(command, f"Swift {version([tool('swift'), '--version'])}")
+    return reporting(command, f"Swift {version([tool('swift'), '--version'])}", form)
 
 
 def pgbench(clients, pipeline):
@@ -165,7 +170,8 @@ def _debian_version(package):
 
 
 RECIPES = [
-    Recipe("driver", "the shop's driver", driver),
+    Recipe("driver", "the shop's driver", driver("")),
+    Recipe("in-place", "the shop's driver, read in place", driver("-in-place")),
     Recipe("pgbench", "pgbench, one in flight", pgbench(CALLERS, 1)),
     Recipe("pipeline", "pgbench, pipeline of 16", pgbench(CALLERS // PIPELINE, PIPELINE)),
     Recipe("pgx", "Go, pgx", pgx),

@@ -1,3 +1,4 @@
+import Glibc
 import Postgres
 
 /// An order with three lines and its event, written in three ways. The values are made up; tables,
@@ -102,7 +103,13 @@ struct BenchOrder {
 }
 
 extension SQLUUID {
+  /// Of version 7 (RFC 9562), as the services make them: their indexes grow at one end.
   fileprivate init(using random: inout SplitMix64) {
-    self.init(high: random.next(), low: random.next())
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    let milliseconds = UInt64(time.tv_sec * 1000 + time.tv_nsec / 1_000_000)
+    self.init(
+      high: milliseconds << 16 | 0x7000 | random.next() & 0x0fff,
+      low: 0x8000_0000_0000_0000 | random.next() >> 2)
   }
 }

@@ -2,10 +2,14 @@ import Postgres
 
 /// What each caller does again and again.
 enum BenchScenario: String, CaseIterable {
-  /// One product by its id.
+  /// One product by its id, as a struct with Strings.
   case item
-  /// The 20 products after an id.
+  /// The same, read in place.
+  case itemInPlace = "item-in-place"
+  /// The 20 products after an id, as structs with Strings.
   case list
+  /// The same, read in place.
+  case listInPlace = "list-in-place"
   /// An order in a transaction, each of its statements awaited before the next is sent.
   case orderRoundTrips = "order-round-trips"
   /// The same transaction, its statements sent at once.
@@ -22,14 +26,24 @@ enum BenchScenario: String, CaseIterable {
     switch self {
     case .item:
       let id = Int.random(in: 1...products, using: &random)
-      guard let product = try await BenchProduct.one(id, in: database), product.id == id else {
+      let product = try await database.first(BenchProduct.one(id), BenchProduct.init(row:))
+      guard product?.id == id else { throw WrongAnswer() }
+    case .itemInPlace:
+      let id = Int.random(in: 1...products, using: &random)
+      let product = try await database.first(BenchProduct.one(id), BenchProductInPlace.init(row:))
+      guard product?.id == id, product?.bytes != 0 else { throw WrongAnswer() }
+    case .list:
+      let start = Int.random(in: 0...(products - BenchProduct.pageSize), using: &random)
+      let page = try await database.query(
+        BenchProduct.page(after: start), BenchProduct.init(row:))
+      guard page.count == BenchProduct.pageSize, page[0].id == start + 1 else {
         throw WrongAnswer()
       }
-    case .list:
-      let start = Int.random(
-        in: 0...(products - BenchProduct.pageSize), using: &random)
-      let page = try await BenchProduct.page(after: start, in: database)
-      guard page.count == BenchProduct.pageSize, page[0].id == start + 1 else {
+    case .listInPlace:
+      let start = Int.random(in: 0...(products - BenchProduct.pageSize), using: &random)
+      let page = try await database.query(
+        BenchProduct.page(after: start), BenchProductInPlace.init(row:))
+      guard page.count == BenchProduct.pageSize, page[0].id == start + 1, page[0].bytes > 0 else {
         throw WrongAnswer()
       }
     case .orderRoundTrips: try await BenchOrder.new(using: &random).insertOneByOne(in: database)

@@ -1,18 +1,23 @@
-// The reads of the comparison with pgx: 64 callers over a pool of 8 connections.
+// The comparison with pgx: 64 callers over a pool of 8 connections.
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"log"
 	"math/rand"
 	"os"
 	"sort"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v4"
 	"github.com/jackc/pgx/v4/pgxpool"
 )
 
@@ -67,6 +72,53 @@ func list(ctx context.Context, pool *pgxpool.Pool, random *rand.Rand) {
 	}
 }
 
+// uuid returns one of version 7 (RFC 9562).
+func uuid(random *rand.Rand) (id [16]byte) {
+	binary.BigEndian.PutUint64(id[:], uint64(time.Now().UnixMilli())<<16|0x7000|random.Uint64()&0xfff)
+	binary.BigEndian.PutUint64(id[8:], 1<<63|random.Uint64()>>2)
+	return id
+}
+
+// order makes one as a transaction, each statement awaited before the next is sent: seven round trips.
+func order(ctx context.Context, pool *pgxpool.Pool, random *rand.Rand) {
+	const unitAmount = 1999
+	id, first := uuid(random), int64(1+random.Intn(90000))
+	key := strconv.FormatUint(random.Uint64(), 10)
+	total := int64(0)
+	for quantity := int64(1); quantity <= 3; quantity++ {
+		total += quantity * unitAmount
+	}
+	err := pool.BeginFunc(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx,
+			`INSERT INTO orders (id, principal, idem_key, fingerprint, capture_mode, email, currency, subtotal,
+			   total, payment_id, state)
+			 VALUES ($1, 'anon', $2, $3, 'automatic', 'buyer@example.com', 'EUR', $4, $4, $5, 'pending')`,
+			id, key, bytes.Repeat([]byte{7}, 32), total, uuid(random))
+		if err != nil {
+			return err
+		}
+		for position := int64(0); position < 3; position++ {
+			variant := first + position
+			_, err := tx.Exec(ctx,
+				`INSERT INTO order_lines (id, order_id, position, variant_id, product_id, name, sku, unit_amount,
+				   quantity, total)
+				 VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9)`,
+				uuid(random), id, position, variant, fmt.Sprintf("Product number %d", variant),
+				fmt.Sprintf("SKU-%d", variant), unitAmount, position+1, (position+1)*unitAmount)
+			if err != nil {
+				return err
+			}
+		}
+		_, err = tx.Exec(ctx,
+			`INSERT INTO outbox (event_id, type, subject, version, data) VALUES ($1, 'order.created', $2, 1, $3)`,
+			uuid(random), key, fmt.Sprintf(`{"total": %d}`, total))
+		return err
+	})
+	if err != nil {
+		log.Fatal("order: ", err)
+	}
+}
+
 type ask func(context.Context, *pgxpool.Pool, *rand.Rand)
 
 // call returns how long each operation took.
@@ -106,10 +158,10 @@ func cpu() float64 {
 }
 
 func main() {
-	scenario := flag.String("scenario", "item", "item or list")
+	scenario := flag.String("scenario", "item", "item, list or order-round-trips")
 	seconds := flag.Int("seconds", 3, "of the measurement")
 	flag.Parse()
-	ask, found := map[string]ask{"item": item, "list": list}[*scenario]
+	ask, found := map[string]ask{"item": item, "list": list, "order-round-trips": order}[*scenario]
 	if !found {
 		log.Fatal("no such scenario")
 	}
