@@ -69,11 +69,22 @@ final class ReadLane: ConnectionOwner {
     }
     if waiting.count > idle { openAnother() }
     if isEmpty { failWaiting(opener.refusal ?? .notSent(reason: "no connection")) }
-    for connection in connections where !waiting.isEmpty && isFree(connection) {
-      send(min((waiting.count + free - 1) / free, Self.batchMax), on: connection)
+    while !waiting.isEmpty, let connection = leastBusy() {
+      let share = (waiting.count + max(1, free) - 1) / max(1, free)
+      send(min(share, Self.batchMax), on: connection)
       free -= 1
     }
     if isClosed { closeDrained() }
+  }
+
+  /// What one has to do may take long: with another idle nobody waits behind it.
+  private func leastBusy() -> Connection? {
+    var best: Connection?
+    for connection in connections
+    where isFree(connection) && connection.inFlight < best?.inFlight ?? .max {
+      best = connection
+    }
+    return best
   }
 
   private func isFree(_ connection: Connection) -> Bool {

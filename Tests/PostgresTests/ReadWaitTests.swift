@@ -30,6 +30,28 @@ struct ReadWaitTests {
     }
   }
 
+  @Test("nobody waits behind a slow one while a connection is idle", .timeLimit(.minutes(1)))
+  func behindSlow() async throws {
+    try await withDatabase("slow", configure: { $0.readConnectionsPerLoop = 2 }) { database in
+      try await withTaskExecutorPreference(loops.loops[0]) {
+        while database.statistics.readConnections < 2 {
+          _ = await errors(of: 4) { try await database.connect() }
+        }
+        for _ in 0..<2 {
+          let slow = Task { try await database.execute("SELECT pg_sleep(60) /* slow */") }
+          try await until(isRunning("/* slow */"), in: database)
+          for number in 0..<4 {
+            let answer = try await database.value("SELECT \(number)", as: Int.self)
+            #expect(answer == number)
+          }
+          slow.cancel()
+          await #expect(throws: CancellationError.self) { try await slow.value }
+          try await until("SELECT NOT (\(isRunning("/* slow */")))", in: database)
+        }
+      }
+    }
+  }
+
   @Test("more than may wait are refused at once")
   func tooMany() async throws {
     try await withDatabase(
