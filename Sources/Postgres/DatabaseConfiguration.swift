@@ -32,8 +32,8 @@ package struct DatabaseConfiguration: Sendable {
   /// How long one attempt to connect may take, name resolution included. Of several hosts each gets an
   /// equal share of what is left.
   package var connectTimeout: Duration = .seconds(5)
-  /// How long a statement may take; its wait for a connection counts if it is a read, and else does not. A
-  /// little more than the server's own `statement_timeout`, which knows better what it stopped.
+  /// How long a statement may take. A read's wait for room on an open connection counts, no other wait does.
+  /// A little more than the server's own `statement_timeout`, which knows better what it stopped.
   package var statementTimeout: Duration = .seconds(6)
   /// Connections of each loop for reports; opened as they are needed.
   package var reportConnectionsPerLoop = 2

@@ -4,8 +4,8 @@ import EventLoops
 /// The pipelined connections of one loop. Their sessions are read-only: reads of different callers
 /// share a batch, and a write among them could be undone by a stranger's error.
 ///
-/// Reads wait in one line. At the end of a turn the connections that have little left to do get what waits,
-/// in equal shares.
+/// Reads wait in one line. At the end of a turn idle connections get what waits, in equal shares, and what that
+/// leaves those that have little left to do.
 final class ReadLane: ConnectionOwner {
   /// A read is sent on a second connection when the first went under it, and no more often.
   private static let connectionsPerReadMax = 2
@@ -44,9 +44,8 @@ final class ReadLane: ConnectionOwner {
     guard !isClosed else {
       return refuse(run, .notSent(reason: "the database is closed"))
     }
-    guard waiting.count < configuration.readWaitersMax else {
-      return run.fail(PostgresError.poolExhausted)
-    }
+    if waiting.count >= configuration.readWaitersMax { waiting.removeAll(where: \.isEnded) }
+    guard waiting.count < configuration.readWaitersMax else { return refuse(run, .poolExhausted) }
     run.deadline = loop.now + configuration.statementTimeout
     waiting.append(run)
     dispatchLater()
@@ -62,32 +61,30 @@ final class ReadLane: ConnectionOwner {
   }
 
   private func dispatch() {
-    var (free, idle) = (0, 0)
-    for connection in connections where isFree(connection) {
-      free += 1
-      if connection.inFlight == 0 { idle += 1 }
+    if waiting.count > connections.count(where: isFree) { openAnother() }
+    if openingCount == 0, connections.allSatisfy(\.isReplaced) {
+      failWaiting(opener.refusal ?? .notSent(reason: "no connection"))
     }
-    if waiting.count > idle { openAnother() }
-    if isEmpty { failWaiting(opener.refusal ?? .notSent(reason: "no connection")) }
-    while !waiting.isEmpty, let connection = leastBusy() {
-      let share = (waiting.count + max(1, free) - 1) / max(1, free)
-      send(min(share, Self.batchMax), on: connection)
-      free -= 1
-    }
+    // What another has to do may take long.
+    share(among: isFree)
+    share(among: hasRoom)
     if isClosed { closeDrained() }
   }
 
-  /// What one has to do may take long: with another idle nobody waits behind it.
-  private func leastBusy() -> Connection? {
-    var best: Connection?
-    for connection in connections
-    where isFree(connection) && connection.inFlight < best?.inFlight ?? .max {
-      best = connection
+  /// Gives what waits to the connections for which `isMeant` holds, in equal shares.
+  private func share(among isMeant: (Connection) -> Bool) {
+    var left = connections.count(where: isMeant)
+    for connection in connections where !waiting.isEmpty && isMeant(connection) {
+      send(min((waiting.count + left - 1) / left, Self.batchMax), on: connection)
+      left -= 1
     }
-    return best
   }
 
   private func isFree(_ connection: Connection) -> Bool {
+    connection.inFlight == 0 && !connection.isReplaced
+  }
+
+  private func hasRoom(_ connection: Connection) -> Bool {
     connection.inFlight < Self.nextBatchBelow && !connection.isReplaced
   }
 
@@ -108,7 +105,8 @@ final class ReadLane: ConnectionOwner {
   }
 
   private func openAnother() {
-    guard !isClosed, connections.count < configuration.readConnectionsPerLoop else { return }
+    let count = connections.count { !$0.isReplaced }
+    guard !isClosed, count < configuration.readConnectionsPerLoop else { return }
     open(insteadOf: nil)
   }
 
@@ -152,7 +150,7 @@ final class ReadLane: ConnectionOwner {
     while let run = waiting.popFirst() { refuse(run, error) }
   }
 
-  /// There is no connection for `run`. If one went under it before, it was sent all the same.
+  /// There is no room for `run`. If a connection went under it before, it was sent all the same.
   private func refuse(_ run: StatementRun, _ error: PostgresError) {
     if run.failedAttempts > 0 { run.lose(error.reason) } else { run.fail(error) }
   }
@@ -192,7 +190,7 @@ final class ReadLane: ConnectionOwner {
     }
     // Without a connection they wait for the first, for as long as an attempt may take.
     if !connections.isEmpty {
-      for run in waiting where run.deadline <= now { run.fail(PostgresError.poolExhausted) }
+      for run in waiting where run.deadline <= now { refuse(run, .poolExhausted) }
     }
     waiting.removeAll(where: \.isEnded)
     for connection in connections {

@@ -41,8 +41,11 @@ package struct Row: ~Copyable {
   // What most columns are, the same once more: other modules would call the generic function as it is, at
   // twice the price.
 
+  /// As `next(as:)`.
   package mutating func next() throws(PostgresError) -> Int { try next(as: Int.self) }
+  /// As `next(as:)`.
   package mutating func next() throws(PostgresError) -> String { try next(as: String.self) }
+  /// As `next(as:)`.
   package mutating func next() throws(PostgresError) -> SQLTimestamp {
     try next(as: SQLTimestamp.self)
   }
