@@ -69,12 +69,15 @@ struct InstanceLossDrill: Drill {
         let name = ["user", "user-2", "user-3"][round % 3]
         try await caller.watching([Self.service]) {
           try await waitForThree(caller, on: ground)
+          let breaker = try caller.breaker(of: Self.service)
+          let failed = failedAttempts(in: breaker.events)
           try await load.beside {
             try await ground.loop.sleep(for: .seconds(1))
             try shop.killNow(name)
             try await ground.loop.sleep(for: Self.aftermath)
           }
-          losses.append(Loss(try caller.breaker(of: Self.service).snapshot.totals))
+          failed.cancel()
+          losses.append(Loss(breaker.snapshot.totals, await failed.value))
         }
         calls += load.calls.count
         failures += load.failures
@@ -87,6 +90,7 @@ struct InstanceLossDrill: Drill {
       }
     }
     let most = losses.map(\.beforeEjection).max() ?? 0
+    let tooMany = losses.filter { $0.beforeEjection > Self.failedAttemptsMax }.map(\.failed)
     let underWay = losses.map(\.underWay).sorted()
     return [
       finding(
@@ -96,7 +100,7 @@ struct InstanceLossDrill: Drill {
         failures.isEmpty),
       finding(
         "attempts that failed until the instance was ejected",
-        "most \(most) of \(ground.rounds) rounds",
+        "most \(most) of \(ground.rounds) rounds" + (tooMany.isEmpty ? "" : ": \(tooMany)"),
         bound: "\(Self.failedAttemptsMax)", most <= Self.failedAttemptsMax),
       finding(
         "attempts under way to it then, which broke too and were made elsewhere",
@@ -106,14 +110,31 @@ struct InstanceLossDrill: Drill {
     ]
   }
 
+  /// Why attempts fail, and after how long, until it is cancelled.
+  private func failedAttempts(in events: AsyncStream<CircuitBreakerEvent>) -> Task<[String], Never>
+  {
+    Task {
+      var failed: [String] = []
+      for await event in events {
+        if case .callFailed(let duration, _, let errorClass) = event.kind {
+          failed.append("\(errorClass) after \(duration)")
+        }
+      }
+      return failed
+    }
+  }
+
   /// What a caller lost by a kill.
   private struct Loss {
     /// The failures that the ejection followed from. What breaks after it is no news, and ignored.
     let beforeEjection: Int
     /// Sent before the ejection and broken after it. No call of this drill is ignored otherwise.
     let underWay: Int
+    /// The reasons of the failures that count.
+    let failed: [String]
 
-    init(_ totals: CircuitBreaker.Totals) {
+    init(_ totals: CircuitBreaker.Totals, _ failed: [String]) {
+      self.failed = failed
       beforeEjection = totals.failed
       underWay = totals.ignored
     }
