@@ -61,16 +61,9 @@ struct BenchOrder {
   nonisolated(nonsending) func insertAsOneStatement(in database: Database) async throws {
     try await database.execute(
       """
-      WITH accepted AS (
-        \(order) RETURNING id
-      ), lines AS (
-        INSERT INTO order_lines (id, order_id, position, variant_id, product_id, name, sku,
-          unit_amount, quantity, total)
-        SELECT l.id, accepted.id, l.position - 1, l.variant_id, l.variant_id, l.name, l.sku,
-          l.unit_amount, l.quantity, l.unit_amount * l.quantity
-        FROM accepted, unnest(\(lines.map(\.id)), \(lines.map(\.variantID)), \(lines.map(\.name)),
-          \(lines.map(\.sku)), \(lines.map(\.unitAmount)), \(lines.map(\.quantity))
-        ) WITH ORDINALITY AS l (id, variant_id, name, sku, unit_amount, quantity, position)
+      WITH accepted AS (\(order)),
+      lines AS (
+        \(Self.lineInsert) \(values(of: lines[0])), \(values(of: lines[1])), \(values(of: lines[2]))
       )
       \(event)
       """)
@@ -85,11 +78,17 @@ struct BenchOrder {
     """
   }
 
-  private func statement(for line: Line) -> SQL {
-    """
+  private func statement(for line: Line) -> SQL { "\(Self.lineInsert) \(values(of: line))" }
+
+  private static let lineInsert: SQL = """
     INSERT INTO order_lines (id, order_id, position, variant_id, product_id, name, sku, unit_amount,
       quantity, total)
-    VALUES (\(line.id), \(id), \(line.position), \(line.variantID), \(line.variantID), \(line.name),
+    VALUES
+    """
+
+  private func values(of line: Line) -> SQL {
+    """
+    (\(line.id), \(id), \(line.position), \(line.variantID), \(line.variantID), \(line.name),
       \(line.sku), \(line.unitAmount), \(line.quantity), \(line.unitAmount * Int(line.quantity)))
     """
   }
