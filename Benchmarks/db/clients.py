@@ -81,16 +81,15 @@ def reporting(command, made_with, form=""):
 
 
 def driver(form):
-    return lambda _workshop: _driver(form)
+    def prepare(_workshop):
+        program = os.path.join(ROOT, ".build", "release", "bench-database")
+        if not os.path.exists(program):
+            raise Failed("bench-database is not built; `./shop bench db` does that")
+        # As `./shop up` and the containers start the services.
+        command = ["env", "GLIBC_TUNABLES=glibc.malloc.tcache_count=127", program]
+        return reporting(command, f"Swift {version([tool('swift'), '--version'])}", form)
 
-
-def _driver(form):
-    program = os.path.join(ROOT, ".build", "release", "bench-database")
-    if not os.path.exists(program):
-        raise Failed("bench-database is not built; `./shop bench db` does that")
-    # As `./shop up` and the containers start the services.
-    command = ["env", "GLIBC_TUNABLES=glibc.malloc.tcache_count=127", program]
-    return reporting(command, f"Swift {version([tool('swift'), '--version'])}", form)
+    return prepare
 
 
 def pgbench(clients, pipeline):
