@@ -144,7 +144,7 @@ let package = Package(
       "HTTPConformanceTests",
       ["CoreHTTP", "HTTPMessages", "EventLoops", "bench-server", "TestSupport"]),
     tests("PostgresTests", ["Postgres", "EventLoops", "TestSupport"]),
-    tests("HTTPClientTests", ["HTTPClient", "HTTPMessages", "EventLoops", "TestSupport"]),
+    tests("HTTPClientTests", ["HTTPClient", "CCurl", "HTTPMessages", "EventLoops", "TestSupport"]),
     tests("ConsulTests", ["Consul", "HTTPClient", "HTTPMessages", "EventLoops", "TestSupport"]),
     tests("ResilienceTests", ["Resilience"]),
     tests(

@@ -13,11 +13,11 @@ extension HTTPClientError {
         ? .timedOut(sent: isSent) : .notSent(.connectTimedOut)
     case CURLE_COULDNT_CONNECT where failure.isAddressRefused:
       self = .notSent(.addressRefused)
+    case CURLE_COULDNT_CONNECT where failure.isOfEndedListener,
+      CURLE_SEND_ERROR where failure.isOfEndedListener && !isSent:
+      self = .notSent(.connectionRefused)
     case CURLE_COULDNT_CONNECT:
-      // A listener that ends resets whom it has not accepted yet: nobody listens there, either.
-      self =
-        failure.systemError == ECONNREFUSED || failure.systemError == ECONNRESET
-        ? .notSent(.connectionRefused) : .notSent(.other(failure.text))
+      self = .notSent(.other(failure.text))
     case CURLE_COULDNT_RESOLVE_HOST:
       self = .notSent(.hostNotFound)
     case CURLE_SSL_CONNECT_ERROR:
@@ -36,6 +36,12 @@ extension HTTPClientError {
 }
 
 extension CurlFailure {
+  /// A listener that ends resets whom it has not accepted yet, before or after libcurl has seen the
+  /// connection made: nobody listens there, either.
+  fileprivate var isOfEndedListener: Bool {
+    systemError == ECONNREFUSED || systemError == ECONNRESET || systemError == EPIPE
+  }
+
   /// libcurl's words and the system's; they name no host and no content.
   var text: String {
     let text = CurlText.of(code)

@@ -17,6 +17,7 @@ package enum HTTPClientError: Error, Equatable {
   case badRequest(String)
 
   package enum NotSent: Error, Equatable {
+    /// Nobody listens there, or the listener ended before it took the request.
     case connectionRefused
     case hostNotFound
     case connectTimedOut

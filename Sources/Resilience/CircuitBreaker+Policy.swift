@@ -30,7 +30,7 @@ extension CircuitBreaker: Policy {
     case .failure(let failureClass, let advice):
       let isFailure =
         switch failureClass.verdict {
-        case _ where failureClass.isOfConnection && advice.isOfEjectedEndpoint: false
+        case _ where failureClass.isUnanswered && advice.isOfEjectedEndpoint: false
         case .failure: true
         case .ignored: false
         case .failureWhenSlow:

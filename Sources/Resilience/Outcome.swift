@@ -41,7 +41,7 @@ package struct ServerAdvice: Equatable, Sendable {
   package var pushback: Pushback?
   /// Another endpoint than the one that failed is selectable, so waiting is pointless.
   package var hasOtherEndpoint: Bool
-  /// The endpoint was ejected while the attempt was on its way: that its connection broke is no news.
+  /// The endpoint was ejected while the attempt was on its way: that it gave no answer is no news.
   package var isOfEjectedEndpoint: Bool
 
   @usableFromInline package static let none = ServerAdvice()

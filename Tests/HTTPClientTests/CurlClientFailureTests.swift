@@ -1,4 +1,6 @@
+import CCurl
 import EventLoops
+import Glibc
 import HTTPMessages
 import Synchronization
 import TestSupport
@@ -24,6 +26,44 @@ struct CurlClientFailureTests {
     await #expect(throws: HTTPClientError.notSent(.connectionRefused)) {
       try await client.handle(request(.post, to: "127.0.0.1:\(port)"))
     }
+  }
+
+  /// A listener that is killed resets the connections it has not accepted: libcurl sees that while it
+  /// connects, or, once in thousands, between that and its first byte.
+  @Test(
+    "a connection that was reset before the first byte counts as refused",
+    arguments: [CURLE_COULDNT_CONNECT, CURLE_SEND_ERROR], [ECONNREFUSED, ECONNRESET, EPIPE])
+  func resetBeforeFirstByte(code: CURLcode, systemError: Int32) {
+    #expect(error(code, systemError: systemError) == .notSent(.connectionRefused))
+  }
+
+  @Test("what breaks while the request is being sent may have been processed")
+  func resetWhileSending() {
+    let error = error(CURLE_SEND_ERROR, systemError: ECONNRESET, requestBytes: 100)
+    guard case .maybeProcessed = error else {
+      Issue.record("\(error)")
+      return
+    }
+  }
+
+  @Test(
+    "what the network cannot do is no refusal",
+    arguments: [CURLE_COULDNT_CONNECT, CURLE_SEND_ERROR])
+  func unreachable(code: CURLcode) {
+    guard case .notSent(.other) = error(code, systemError: ENETUNREACH) else {
+      Issue.record("\(error(code, systemError: ENETUNREACH))")
+      return
+    }
+  }
+
+  private func error(
+    _ code: CURLcode, systemError: Int32, requestBytes: Int = 0
+  ) -> HTTPClientError {
+    HTTPClientError(
+      CurlFailure(
+        code: code, reply: CurlReply(), requestBytes: requestBytes, uploadBytes: 0, elapsed: .zero,
+        systemError: systemError, isTooLarge: false, isAddressRefused: false),
+      timeout: .seconds(1), responseBytesMax: 1000)
   }
 
   @Test("an unknown host: the request was not sent")

@@ -36,8 +36,11 @@ struct ResiliencePipelineTests {
   }
 
   @Test(
-    "a connection that broke under an instance already ejected is not held against the upstream")
-  func ejectedInstance() throws {
+    "what an instance already ejected left unanswered is not held against the upstream",
+    arguments: [
+      FailureClass.connectionRefused, .requestNotSent, .maybeProcessed, .attemptTimedOut,
+    ])
+  func ejectedInstance(failure: FailureClass) throws {
     let breaker = CircuitBreaker(
       name: "payment", config: .http, clock: clock, random: RandomSource(seed: 1))
     func call(_ outcome: Outcome) {
@@ -46,7 +49,7 @@ struct ResiliencePipelineTests {
       _ = try? clock.run { try await breaker.execute(context) { try await operation.run($0) } }
     }
     let known = ServerAdvice(hasOtherEndpoint: true, isOfEjectedEndpoint: true)
-    for _ in 0..<100 { call(.failure(.maybeProcessed, advice: known)) }
+    for _ in 0..<100 { call(.failure(failure, advice: known)) }
     #expect(breaker.state == .closed)
     #expect(breaker.snapshot.totals.ignored == 100)
     // An answer is the upstream's own, whatever became of the instance since.

@@ -6,7 +6,6 @@ struct InstanceLossDrill: Drill {
   static let name = "instance-loss"
   private static let service = "user-service"
   private static let perSecond = 200
-  private static let failedAttemptsMax = 2
   /// From a kill to the end of the round. The supervisor has the service back before Consul misses it.
   private static let aftermath: Duration = .milliseconds(1500)
 
@@ -60,7 +59,7 @@ struct InstanceLossDrill: Drill {
     try await shop.stockUp(variant: Ground.variant, by: 50_000)
     var calls = 0
     var failures: [String] = []
-    var losses: [Loss] = []
+    var losses: [AttemptLoss] = []
     try await orders.beside {
       for round in 0..<ground.rounds {
         // A caller of its own for each round: an instance that was ejected before is on probation.
@@ -69,15 +68,14 @@ struct InstanceLossDrill: Drill {
         let name = ["user", "user-2", "user-3"][round % 3]
         try await caller.watching([Self.service]) {
           try await waitForThree(caller, on: ground)
-          let breaker = try caller.breaker(of: Self.service)
-          let failed = failedAttempts(in: breaker.events)
-          try await load.beside {
-            try await ground.loop.sleep(for: .seconds(1))
-            try shop.killNow(name)
-            try await ground.loop.sleep(for: Self.aftermath)
-          }
-          failed.cancel()
-          losses.append(Loss(breaker.snapshot.totals, await failed.value))
+          losses.append(
+            try await AttemptLoss.during(try caller.breaker(of: Self.service)) {
+              try await load.beside {
+                try await ground.loop.sleep(for: .seconds(1))
+                try shop.killNow(name)
+                try await ground.loop.sleep(for: Self.aftermath)
+              }
+            })
         }
         calls += load.calls.count
         failures += load.failures
@@ -89,55 +87,16 @@ struct InstanceLossDrill: Drill {
         }
       }
     }
-    let most = losses.map(\.beforeEjection).max() ?? 0
-    let tooMany = losses.filter { $0.beforeEjection > Self.failedAttemptsMax }.map(\.failed)
-    let underWay = losses.map(\.underWay).sorted()
     return [
       finding(
         "calls that failed, \(ground.rounds) kill -9 at \(Self.perSecond)/s",
         "\(failures.count) of \(calls)"
           + (failures.first.map { " (\($0.prefix(Load.reasonMax)))" } ?? ""), bound: "none",
-        failures.isEmpty),
+        failures.isEmpty)
+    ] + findings(losses) + [
       finding(
-        "attempts that failed until the instance was ejected",
-        "most \(most) of \(ground.rounds) rounds" + (tooMany.isEmpty ? "" : ": \(tooMany)"),
-        bound: "\(Self.failedAttemptsMax)", most <= Self.failedAttemptsMax),
-      finding(
-        "attempts under way to it then, which broke too and were made elsewhere",
-        "median \(underWay[underWay.count / 2]), most \(underWay.last ?? 0)", bound: "-", true),
-      finding(
-        "orders that failed meanwhile", orders.failuresText, bound: "none", orders.failures.isEmpty),
+        "orders that failed meanwhile", orders.failuresText, bound: "none", orders.failures.isEmpty)
     ]
-  }
-
-  /// Why attempts fail, and after how long, until it is cancelled.
-  private func failedAttempts(in events: AsyncStream<CircuitBreakerEvent>) -> Task<[String], Never>
-  {
-    Task {
-      var failed: [String] = []
-      for await event in events {
-        if case .callFailed(let duration, _, let errorClass) = event.kind {
-          failed.append("\(errorClass) after \(duration)")
-        }
-      }
-      return failed
-    }
-  }
-
-  /// What a caller lost by a kill.
-  private struct Loss {
-    /// The failures that the ejection followed from. What breaks after it is no news, and ignored.
-    let beforeEjection: Int
-    /// Sent before the ejection and broken after it. No call of this drill is ignored otherwise.
-    let underWay: Int
-    /// The reasons of the failures that count.
-    let failed: [String]
-
-    init(_ totals: CircuitBreaker.Totals, _ failed: [String]) {
-      self.failed = failed
-      beforeEjection = totals.failed
-      underWay = totals.ignored
-    }
   }
 
   private func instance(_ name: String, in ground: Ground) throws -> Shop.Instance {

@@ -28,12 +28,16 @@ final class PeerProcess {
     self.port = port
   }
 
-  deinit { kill(process.processIdentifier, SIGKILL) }
+  deinit { kill() }
+
+  func kill() { send(SIGKILL) }
 
   /// Freezes it, as a machine does that swaps; `goOn` thaws it.
-  func stop() { kill(process.processIdentifier, SIGSTOP) }
+  func stop() { send(SIGSTOP) }
 
-  func goOn() { kill(process.processIdentifier, SIGCONT) }
+  func goOn() { send(SIGCONT) }
+
+  private func send(_ signal: Int32) { Foundation.kill(process.processIdentifier, signal) }
 
   func set(_ mode: Peer.Mode) async throws {
     let answer = try await loopback.send(.put, port, "/mode/\(mode.rawValue)")

@@ -13,7 +13,7 @@ import HTTPClient
 let drills: [any Drill.Type] = [
   CatalogueDrill.self, LostAnswerDrill.self, DeadlineDrill.self, HangUpDrill.self,
   BadInstanceDrill.self, OutageDrill.self, ClockStepDrill.self, PaymentPathDrill.self,
-  LeaderDrill.self, InstanceLossDrill.self, ConsulRestartDrill.self,
+  LeaderDrill.self, InstanceLossDrill.self, PeerLossDrill.self, ConsulRestartDrill.self,
 ]
 let usage = """
   usage: resilience-drills hold --shopctl PATH --ports-from N [--rounds N] [--orders-per-second N]
