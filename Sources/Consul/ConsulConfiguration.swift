@@ -63,7 +63,7 @@ package struct ConsulConfiguration: Sendable {
     if let scheme = address.firstRange(of: "://") {
       rest = address[scheme.upperBound...]
       switch address[..<scheme.lowerBound] {
-      case "http": isSecure = false
+      case "http": break  // CONSUL_HTTP_SSL stands: the token would go in clear
       case "https": isSecure = true
       case "unix":
         guard !rest.isEmpty else { throw bad }

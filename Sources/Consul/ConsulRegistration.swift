@@ -105,7 +105,10 @@ package final class ConsulRegistration: Sendable {
             warnedAt = .now
             report(.failed(error))
           }
-          guard error.isTemporary else { return }
+          guard error.isTemporary else {
+            isHeld.withLock { $0 = false }
+            return
+          }
           hash = nil
           try await Task.sleep(for: backoff.next(after: error, using: &random))
         }

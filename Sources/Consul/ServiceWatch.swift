@@ -7,9 +7,10 @@ package enum WatchEvent: Sendable {
   /// Consul does not answer, or has no leader: the list known stays in use. Told at once, then once
   /// a minute.
   case degraded(reason: ConsulError)
-  /// Consul answers again.
+  /// Consul answers again, or knows again what was held.
   case recovered
-  /// Consul came back without the services it knew: their list stays in use for up to 30 s.
+  /// Consul came back without the services it knew: their list stays in use for up to 30 s. Another list
+  /// ends it, or `recovered`.
   case held
 }
 

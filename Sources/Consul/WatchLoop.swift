@@ -9,7 +9,8 @@ struct WatchLoop<Value: Watched>: Sendable {
 
   enum Event {
     case found(WatchState<Value>.Finding, index: UInt64)
-    /// An absence that is not believed yet; told once for each return of Consul.
+    /// An absence that is not believed yet; told once for each return of Consul. Another list ends it,
+    /// or `recovered`.
     case held
     /// One more try failed. News at first, then once a minute.
     case failed(ConsulError, isNews: Bool)
@@ -46,10 +47,13 @@ struct WatchLoop<Value: Watched>: Sendable {
           let finding = watch.received(answer.value, index: answer.index, at: .now)
           if watch.indexResets > resets { tell(.indexWentBack) }
           if finding == .held, !isHolding { tell(.held) }
+          // What was held against an absence is what Consul has: nobody is told of another list.
+          if finding == .confirmed, isHolding { tell(.recovered) }
           isHolding = finding == .held
           tell(.found(finding, index: answer.index))
         } catch let error as ConsulError {
           watch.failed()
+          isHolding = false
           let isNews = warnedAt.map { .now - $0 >= Self.warnEvery } ?? true
           if isNews { warnedAt = .now }
           tell(.failed(error, isNews: isNews))

@@ -5,7 +5,7 @@ import CCurl
 package struct ClientTLS: Sendable, Equatable {
   /// PEM files of trusted authorities, instead of the system's.
   package var authorityFile: String?
-  /// A directory of such files, hashed by name (`openssl rehash`).
+  /// A directory of such files, hashed by name (`openssl rehash`); instead of the system's, too.
   package var authorityDirectory: String?
   package var certificateFile: String?
   package var keyFile: String?
@@ -22,8 +22,11 @@ extension ClientTLS {
   func configure(_ easy: CurlHandle) {
     ccurl_set_long(easy, CURLOPT_SSL_VERIFYPEER, verifies ? 1 : 0)
     ccurl_set_long(easy, CURLOPT_SSL_VERIFYHOST, verifies ? 2 : 0)
-    if let path = authorityFile { ccurl_set_string(easy, CURLOPT_CAINFO, path) }
-    if let path = authorityDirectory { ccurl_set_string(easy, CURLOPT_CAPATH, path) }
+    // Both or neither: one alone would leave the system's authorities in the other.
+    if authorityFile != nil || authorityDirectory != nil {
+      ccurl_set_string(easy, CURLOPT_CAINFO, authorityFile)
+      ccurl_set_string(easy, CURLOPT_CAPATH, authorityDirectory)
+    }
     if let path = certificateFile { ccurl_set_string(easy, CURLOPT_SSLCERT, path) }
     if let path = keyFile { ccurl_set_string(easy, CURLOPT_SSLKEY, path) }
   }

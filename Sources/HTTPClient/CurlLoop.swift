@@ -202,8 +202,11 @@ final class CurlLoop: @unchecked Sendable {
     keep(easy)
   }
 
+  /// Keeps a handle for another transfer, but one that met an error of the system: a reset does not make
+  /// libcurl forget that.
   private func keep(_ easy: CurlHandle) {
-    if idleHandles.count < limits.idleConnectionsPerLoopMax {
+    let isClean = ccurl_info_long(easy, CURLINFO_OS_ERRNO) == 0
+    if isClean, idleHandles.count < limits.idleConnectionsPerLoopMax {
       curl_easy_reset(easy)
       idleHandles.append(easy)
     } else {

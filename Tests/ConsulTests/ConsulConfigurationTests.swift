@@ -60,4 +60,13 @@ struct ConsulConfigurationTests {
       try ConsulConfiguration(environment: ["CONSUL_HTTP_SSL": "yes please"])
     }
   }
+
+  @Test("an address that says http does not take back what CONSUL_HTTP_SSL asked for")
+  func tlsStands() throws {
+    let configuration = try ConsulConfiguration(environment: [
+      "CONSUL_HTTP_SSL": "true", "CONSUL_HTTP_ADDR": "http://consul:8501",
+    ])
+    #expect(configuration.isSecure)
+    #expect(configuration.authority == "consul:8501")
+  }
 }

@@ -56,14 +56,44 @@ struct CurlClientFailureTests {
     }
   }
 
+  /// A request that libcurl sends again, because its connection was dead, may wait for another connection.
+  @Test("the connect limit is no timeout of the exchange, whatever had left before")
+  func connectLimitAfterResend() {
+    #expect(error(CURLE_OPERATION_TIMEDOUT, elapsed: .seconds(1)) == .notSent(.connectTimedOut))
+    guard
+      case .maybeProcessed = error(
+        CURLE_OPERATION_TIMEDOUT, requestBytes: 100, elapsed: .seconds(1))
+    else {
+      Issue.record("taken for another failure")
+      return
+    }
+    #expect(
+      error(CURLE_OPERATION_TIMEDOUT, requestBytes: 100, elapsed: .microseconds(1_999_900))
+        == .timedOut(sent: true))
+  }
+
+  @Test("an answer that is no HTTP: it may have been processed")
+  func notHTTP() async throws {
+    let server = try ScriptedServer { connection in
+      _ = connection.readRequest()
+      connection.write("SSH-2.0-OpenSSH_9.2p1\r\n")
+    }
+    defer { server.close() }
+    let error = await failure(of: request(.post, to: server.authority))
+    guard case .maybeProcessed = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
   private func error(
-    _ code: CURLcode, systemError: Int32, requestBytes: Int = 0
+    _ code: CURLcode, systemError: Int32 = 0, requestBytes: Int = 0, elapsed: Duration = .zero
   ) -> HTTPClientError {
     HTTPClientError(
       CurlFailure(
-        code: code, reply: CurlReply(), requestBytes: requestBytes, uploadBytes: 0, elapsed: .zero,
-        systemError: systemError, isTooLarge: false, isAddressRefused: false),
-      timeout: .seconds(1), responseBytesMax: 1000)
+        code: code, reply: CurlReply(), requestBytes: requestBytes, uploadBytes: 0,
+        elapsed: elapsed, systemError: systemError, isTooLarge: false, isAddressRefused: false),
+      timeout: .seconds(2), responseBytesMax: 1000)
   }
 
   @Test("an unknown host: the request was not sent")

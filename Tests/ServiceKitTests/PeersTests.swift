@@ -108,6 +108,39 @@ struct PeersTests {
     try await consul.stop()
   }
 
+  @Test("a list that was held over a restart of Consul is Consul's again once it is confirmed")
+  func restart() async throws {
+    let consul = try await PrivateConsul.start()
+    let client = ConsulClient(
+      try ConsulConfiguration(environment: ["CONSUL_HTTP_ADDR": consul.address]),
+      http: CurlClient(group: group))
+    let instance = ServiceRegistration(name: "kept", host: "127.0.0.1", port: 1)
+    try await client.register(instance, boot: "b")
+    let peers = try peers(consul)
+    _ = peers.upstream("kept")
+    func wait(for source: PeerEndpoints.Source) async throws -> PeerEndpoints.View {
+      while true {
+        let view = peers.discovery()[0]
+        if view.source == source, view.instances.count == 1 { return view }
+        try await Task.sleep(for: .milliseconds(10))
+      }
+    }
+    try await running(peers.workers) {
+      _ = try await wait(for: .consul)
+      try await consul.stop()
+      _ = try await wait(for: .lastKnown)
+      try await consul.startAgain()
+      // Without what it knew: the watch has to see that first.
+      try await Task.sleep(for: .seconds(3))
+      #expect(peers.discovery()[0].source == .lastKnown)
+      try await client.register(instance, boot: "b")
+      let view = try await wait(for: .consul)
+      #expect(view.consulIndex > 0)
+      #expect((view.ageMs ?? .max) < 10_000)
+    }
+    try await consul.stop()
+  }
+
   @Test("of two processes one does singleton work, and the other when the first leaves")
   func singleton() async throws {
     let consul = try await PrivateConsul.start()

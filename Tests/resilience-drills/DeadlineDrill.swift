@@ -8,7 +8,6 @@ struct DeadlineDrill: Drill {
   static let name = "deadline"
   static let lastHop = "drill-last"
   private static let limit: Duration = .milliseconds(300)
-  private static let roundsOfRelay = 4
   /// The last hop gives up 5 ms before the first, so that its answer arrives in time.
   private static let answeredMin: Duration = .milliseconds(290)
   private static let answeredMax: Duration = .milliseconds(400)
@@ -71,10 +70,8 @@ struct DeadlineDrill: Drill {
     on ground: Ground, patience: Duration = .seconds(15)
   ) async throws -> Answers {
     var answers = Answers()
-    var relay = try await ground.peers(1)[0]
-    for round in 0..<ground.rounds {
-      // After five such answers in a row its circuit breaker spares the last hop.
-      if round > 0, round % Self.roundsOfRelay == 0 { relay = try await ground.peers(1)[0] }
+    let relay = try await ground.peers(1)[0]
+    for _ in 0..<ground.rounds {
       let began = MonotonicTime.now()
       do {
         let answer = try await ground.shop.loopback.send(

@@ -14,28 +14,40 @@ struct PeerLossDrill: Drill {
   func run(on ground: Ground) async throws -> [Finding] {
     let others = try await ground.peers(2)
     for peer in others { try await ground.agent.register(Self.service, port: peer.port) }
-    var calls: [Load.Call] = []
-    var losses: [AttemptLoss] = []
-    for _ in 0..<ground.rounds * Self.killsPerRound {
-      let (loss, made) = try await kill(on: ground)
-      losses.append(loss)
-      calls += made
-    }
+    var kills: [Kill] = []
+    for _ in 0..<ground.rounds * Self.killsPerRound { kills.append(try await kill(on: ground)) }
     for peer in others { try await ground.agent.deregister(Self.service, port: peer.port) }
-    let failures = calls.compactMap(\.failure)
+    let failures = kills.flatMap(\.failures)
+    let ejected = kills.count(where: \.isEjected)
     return [
       finding(
-        "calls that failed, \(losses.count) kill -9 at \(Self.perSecond)/s",
-        "\(failures.count) of \(calls.count)"
+        "calls that failed, \(kills.count) kill -9 at \(Self.perSecond)/s",
+        "\(failures.count) of \(kills.map(\.calls).reduce(0, +))"
           + (failures.first.map { " (\($0.prefix(Load.reasonMax)))" } ?? ""), bound: "none",
-        failures.isEmpty)
-    ] + findings(losses)
+        failures.isEmpty),
+      finding(
+        "kills after which the peer was ejected; no call went to it after the others", "\(ejected)",
+        bound: "most", ejected * 2 > kills.count),
+    ] + findings(kills.map(\.loss))
+  }
+
+  private struct Kill {
+    let loss: AttemptLoss
+    let calls: Int
+    let failures: [String]
+    let isEjected: Bool
   }
 
   /// A third peer comes, and is killed under the calls of a new caller.
-  private func kill(on ground: Ground) async throws -> (AttemptLoss, [Load.Call]) {
+  private func kill(on ground: Ground) async throws -> Kill {
     let victim = try await PeerProcess("peer", agent: ground.agent)
     try await ground.agent.register(Self.service, port: victim.port)
+    // Before the caller looks: an instance that comes later gets its share little by little.
+    try await wait(
+      for: "three peers in Consul", atMost: .seconds(10), pace: .milliseconds(2), on: ground.loop
+    ) {
+      await ground.agent.passing(Self.service)?.count == 3
+    }
     let caller = try ground.caller()
     let load = Load(perSecond: Self.perSecond, on: ground.loop) { _ in
       await caller.failure(of: Self.service, "/work")
@@ -55,6 +67,8 @@ struct PeerLossDrill: Drill {
       }
     }
     try await ground.agent.deregister(Self.service, port: victim.port)
-    return (loss, load.calls)
+    return Kill(
+      loss: loss, calls: load.calls.count, failures: load.failures,
+      isEjected: caller.instances(of: Self.service).contains(where: \.isEjected))
   }
 }

@@ -22,7 +22,6 @@ package final class PeerEndpoints: Sendable {
 
   private struct State {
     var source: Source?
-    var index: UInt64 = 0
     var heardAt: ContinuousClock.Instant?
     /// Whether discovery ever told of an instance.
     var hasHeardOfInstance = false
@@ -39,19 +38,19 @@ package final class PeerEndpoints: Sendable {
         fixed.map {
           Endpoint(id: "\(name)-\($0.host)-\($0.port)", host: $0.host, port: $0.port)
         },
-        source: .fixed, index: 0)
+        source: .fixed)
     }
   }
 
   /// Takes a list from discovery.
-  func publish(_ endpoints: [Endpoint], source: Source, index: UInt64) {
+  func publish(_ endpoints: [Endpoint], source: Source) {
     balancer.update(
       endpoints.map {
         (key: EndpointKey(id: $0.id, host: $0.host, port: $0.port), weight: $0.weight)
       })
     state.withLock {
       $0 = State(
-        source: source, index: index, heardAt: .now,
+        source: source, heardAt: .now,
         hasHeardOfInstance: $0.hasHeardOfInstance || source == .consul && !endpoints.isEmpty)
     }
   }
@@ -95,12 +94,12 @@ package final class PeerEndpoints: Sendable {
     package let instances: [Instance]
   }
 
-  /// - Parameter age: since Consul last confirmed the list, if it ever did.
-  func view(age: Duration?) -> View {
+  /// - Parameter heard: what Consul last said, if it was ever asked.
+  func view(_ heard: EndpointSnapshot?) -> View {
     let state = state.withLock { $0 }
     return View(
-      service: name, source: state.source, consulIndex: state.index,
-      ageMs: (age ?? state.heardAt.map { ContinuousClock.now - $0 }).map {
+      service: name, source: state.source, consulIndex: heard?.index ?? 0,
+      ageMs: (heard?.age() ?? state.heardAt.map { ContinuousClock.now - $0 }).map {
         Int64($0 / .milliseconds(1))
       },
       instances: balancer.readings.map {

@@ -154,8 +154,8 @@ package final class Peers: Sendable {
   ) {
     let peer: Logger.Metadata = ["peer": "\(endpoints.name)"]
     switch event {
-    case .endpoints(let list, let index):
-      endpoints.publish(list, source: .consul, index: index)
+    case .endpoints(let list, _):
+      endpoints.publish(list, source: .consul)
       logger.info(
         "a peer's instances changed",
         metadata: peer.merging(["instances": "\(list.map(\.id))"]) { $1 })
@@ -218,6 +218,10 @@ package final class Peers: Sendable {
     case .invisible:
       logger.warning(
         "registered, but the catalogue does not show it: check the ACL token and the datacenter")
+    case .failed(let error) where !error.isTemporary:
+      logger.error(
+        "Consul refuses this instance, and is not asked again: check CONSUL_HTTP_ADDR and its kin",
+        metadata: ["error": "\(error)"])
     case .failed(let error):
       logger.warning("not registered in Consul yet", metadata: ["error": "\(error)"])
     case .deregistrationFailed(let error):
@@ -254,7 +258,7 @@ package final class Peers: Sendable {
   /// Each peer known by now, with its instances.
   package func discovery() -> [PeerEndpoints.View] {
     clients.withLock { Array($0.byName.values) }.map {
-      $0.endpoints.view(age: $0.watch?.current.age())
+      $0.endpoints.view($0.watch?.current)
     }
     .sorted { $0.service < $1.service }
   }

@@ -49,29 +49,42 @@ final class UpstreamClient: Upstream {
     try await endpoints.waitForFirst(
       atMost: Deadline.current.map { min($0.remaining(at: now), options.totalTimeout) }
         ?? options.totalTimeout)
-    var tried: [EndpointKey] = []
-    var isOfEjected = false
+    var course = Course()
     do {
       return try await (options.isLongPoll ? pollPipeline : pipeline).execute(
         context,
         classify: { [balancer] result in
-          Self.outcome(
-            of: result, hasOther: balancer.hasOther(than: tried), isOfEjected: isOfEjected)
+          Self.outcome(of: result, course, hasOther: balancer.hasOther(than: course.tried))
         }
       ) { context in
-        try await self.attempt(request, context, options, &tried, &isOfEjected)
+        try await self.attempt(request, context, options, &course)
       }
     } catch {
       throw try failure(for: error)
     }
   }
 
+  /// How a call's attempts have gone so far.
+  private struct Course {
+    var tried: [EndpointKey] = []
+    /// The last one's endpoint was ejected while it was on its way.
+    var isOfEjected = false
+    /// The last one had less time than an attempt gets: what was left of the deadline.
+    var isCutShort = false
+  }
+
   private nonisolated(nonsending) func attempt(
-    _ request: HTTPRequest, _ context: CallContext, _ options: CallOptions,
-    _ tried: inout [EndpointKey], _ isOfEjected: inout Bool
+    _ request: HTTPRequest, _ context: CallContext, _ options: CallOptions, _ course: inout Course
   ) async throws -> HTTPResponse {
-    guard let selection = balancer.select(avoiding: tried) else { throw NoEndpoints(name: name) }
-    tried.append(selection.endpoint)
+    course.isOfEjected = false
+    if let timeout = context.attemptTimeout {
+      guard timeout > Self.hopReserve else { throw DeadlineExceeded(place: .client) }
+      course.isCutShort = timeout < options.attemptTimeout
+    }
+    guard let selection = balancer.select(avoiding: course.tried) else {
+      throw NoEndpoints(name: name)
+    }
+    course.tried.append(selection.endpoint)
     let prepared = try await prepare(request, context, to: selection.endpoint)
     let result: Result<HTTPResponse, any Error>
     do {
@@ -79,10 +92,9 @@ final class UpstreamClient: Upstream {
     } catch {
       result = .failure(error)
     }
-    isOfEjected = false
     if !Task.isCancelled {
-      isOfEjected = selection.finish(
-        Self.outcome(of: result, hasOther: false), attemptTimeout: context.attemptTimeout,
+      course.isOfEjected = selection.finish(
+        Self.outcome(of: result, course, hasOther: false), attemptTimeout: context.attemptTimeout,
         isLongPoll: options.isLongPoll)
     }
     return try result.get()
@@ -138,14 +150,19 @@ final class UpstreamClient: Upstream {
   // MARK: What an answer means
 
   private static func outcome(
-    of result: Result<HTTPResponse, any Error>, hasOther: Bool, isOfEjected: Bool = false
+    of result: Result<HTTPResponse, any Error>, _ course: Course, hasOther: Bool
   ) -> Outcome {
     switch result {
+    // Told how little time there is, the peer gives up a moment before we do: either says something of
+    // the deadline, and nothing of the peer.
+    case .success(let response) where response.status.code == 504 && course.isCutShort:
+      .failure(.deadlinePassed)
+    case .failure(HTTPClientError.timedOut) where course.isCutShort: .failure(.deadlinePassed)
     case .success(let response): outcome(of: response, hasOther: hasOther)
     case .failure(let error as HTTPClientError):
       outcome(
         of: error,
-        ServerAdvice(hasOtherEndpoint: hasOther, isOfEjectedEndpoint: isOfEjected))
+        ServerAdvice(hasOtherEndpoint: hasOther, isOfEjectedEndpoint: course.isOfEjected))
     case .failure(let error): Outcome.of(error)
     }
   }

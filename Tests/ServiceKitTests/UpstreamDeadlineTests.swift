@@ -1,0 +1,87 @@
+import EventLoops
+import HTTPMessages
+import Logging
+import Resilience
+import TestSupport
+import Testing
+
+@testable import ServiceKit
+
+@Suite("Calls to a peer with little time left", .timeLimit(.minutes(1)))
+struct UpstreamDeadlineTests {
+  private let group = EventLoopGroup(count: 1)
+
+  private func peers(_ server: ScriptedServer) throws -> Peers {
+    let settings = try Settings(
+      environment: [
+        "DATABASE_URL": "postgresql://nobody@127.0.0.1/none", "DISCOVERY": "static",
+        "STATIC_PEERS": "slow=127.0.0.1:\(server.port)",
+      ], for: .inspect, portDefault: 0)
+    return try Peers(
+      identity: ServiceIdentity(name: "caller", short: "caller", schema: "caller", port: 0),
+      settings: settings, group: group, signer: nil,
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+  }
+
+  private func breaker(of peers: Peers) throws -> CircuitBreaker {
+    try #require(peers.namedBreakers.first { $0.target == "slow" }?.breaker)
+  }
+
+  /// - Parameter limit: what is left of the request's time; nil for all that an attempt gets.
+  private func call(_ upstream: any Upstream, within limit: Duration?) async throws {
+    let deadline = limit.map { Deadline(after: $0, from: MonotonicClock().now) } ?? .none
+    _ = try await Deadline.$current.withValue(deadline) {
+      try await upstream.send(HTTPRequest(.get, "/"), options: CallOptions())
+    }
+  }
+
+  @Test("a peer that gives up because the time left is short keeps its circuit closed")
+  func shortDeadline() async throws {
+    let server = try ScriptedServer.answering(
+      "HTTP/1.1 504 Gateway Timeout\r\nContent-Length: 0\r\n\r\n")
+    defer { server.close() }
+    let peers = try peers(server)
+    let upstream = peers.upstream("slow")
+    for _ in 0..<10 { try await call(upstream, within: .milliseconds(200)) }
+    let breaker = try breaker(of: peers)
+    #expect(breaker.state == .closed)
+    #expect(breaker.snapshot.totals.failed == 0)
+    // With an attempt's whole time, the same answer is the peer's own failure.
+    for _ in 0..<5 { _ = try? await call(upstream, within: nil) }
+    #expect(breaker.state == .open)
+  }
+
+  @Test("a peer that does not answer within the short time left keeps its circuit, too")
+  func silentPeer() async throws {
+    let server = try ScriptedServer { connection in
+      _ = connection.readRequest()
+      connection.waitForClose()
+    }
+    defer { server.close() }
+    let peers = try peers(server)
+    let upstream = peers.upstream("slow")
+    for _ in 0..<6 {
+      let failure = await #expect(throws: UpstreamFailure.self) {
+        try await call(upstream, within: .milliseconds(50))
+      }
+      #expect(failure?.reason == .deadlineExceeded)
+    }
+    #expect(try breaker(of: peers).snapshot.totals.failed == 0)
+  }
+
+  @Test("what could not come back in time is not sent")
+  func noTime() async throws {
+    let server = try ScriptedServer.answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    defer { server.close() }
+    let peers = try peers(server)
+    let upstream = peers.upstream("slow")
+    for _ in 0..<6 {
+      let failure = await #expect(throws: UpstreamFailure.self) {
+        try await call(upstream, within: .milliseconds(4))
+      }
+      #expect(failure?.reason == .deadlineExceeded)
+    }
+    #expect(server.connectionCount == 0)
+    #expect(try breaker(of: peers).state == .closed)
+  }
+}
