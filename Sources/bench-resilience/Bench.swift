@@ -2,7 +2,7 @@ import Glibc
 import Resilience
 
 /// The policies under measurement, as a service makes them.
-struct Bench {
+struct Bench: Sendable {
   /// Calls between two looks at the clock.
   private static let batch = 1_000
   private static let endpoints = 100
