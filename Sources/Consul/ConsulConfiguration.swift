@@ -1,3 +1,4 @@
+import Glibc
 package import HTTPClient
 import HTTPMessages
 
@@ -43,6 +44,10 @@ package struct ConsulConfiguration: Sendable {
     if let address = value("CONSUL_HTTP_ADDR") { try setAddress(address) }
     token = value("CONSUL_HTTP_TOKEN")
     tokenFile = value("CONSUL_HTTP_TOKEN_FILE")
+    // Later it may be away for a moment, while somebody replaces it.
+    if let tokenFile, access(tokenFile, R_OK) != 0 {
+      throw BadSetting(key: "CONSUL_HTTP_TOKEN_FILE", expected: "a file that can be read")
+    }
     basicCredentials = value("CONSUL_HTTP_AUTH")
     tls.verifies = try flag("CONSUL_HTTP_SSL_VERIFY") ?? true
     tls.authorityFile = value("CONSUL_CACERT")

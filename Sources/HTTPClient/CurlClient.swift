@@ -46,10 +46,9 @@ package final class CurlClient: HTTPHandler {
     let responseBytesMax = limits.responseBytesMax
     let reach = reach
     let transfer = CurlTransfer(
-      limits: limits,
+      limits: limits, timeout: timeout,
       configure: { transfer, easy in
         plan.configure(transfer, easy)
-        ccurl_set_long(easy, CURLOPT_TIMEOUT_MS, timeout.wholeMilliseconds)
         switch reach {
         case .anywhere: break
         case .publicOnly: transfer.admitPublicAddressesOnly()

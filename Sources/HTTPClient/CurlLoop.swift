@@ -18,6 +18,9 @@ final class CurlLoop: @unchecked Sendable {
   private var sockets: [curl_socket_t: CurlSocket] = [:]
   private var transfers: [CurlHandle: CurlTransfer] = [:]
   private var idleHandles: [CurlHandle] = []
+  private var sweep: LoopTimer?
+
+  private static let sweepEvery: Duration = .seconds(1)
 
   /// When libcurl wants to be called, and the timer that will do it. The timer may be early: moving
   /// it for every transfer would fill the loop's heap with cancelled ones.
@@ -52,6 +55,7 @@ final class CurlLoop: @unchecked Sendable {
     }
     transfers[easy] = transfer
     transfer.isRunning = true
+    if sweep == nil { scheduleSweep() }
     isAdding = true
     let code = curl_multi_add_handle(multi, easy)
     isAdding = false
@@ -74,6 +78,7 @@ final class CurlLoop: @unchecked Sendable {
   func close() {
     guard let multi else { return }
     timer?.cancel()
+    sweep?.cancel()
     for easy in transfers.keys { curl_multi_remove_handle(multi, easy) }
     for easy in Array(transfers.keys) + idleHandles { curl_easy_cleanup(easy) }
     transfers = [:]
@@ -191,6 +196,20 @@ final class CurlLoop: @unchecked Sendable {
       curl_multi_remove_handle(multi, easy)
       forget(easy)
       if let transfer, let outcome { transfer.end(outcome) }
+    }
+  }
+
+  /// Ends what libcurl has forgotten: before 8.4 it can lose a transfer's timer (curl#11937), and the transfer
+  /// would then never end.
+  private func scheduleSweep() {
+    sweep = loop.schedule(after: Self.sweepEvery) { [unowned self] in
+      let now = MonotonicTime.now()
+      for transfer in Array(transfers.values) where transfer.isOverdue(at: now) {
+        let outcome = transfer.outcome(CURLE_OPERATION_TIMEDOUT)
+        abort(transfer)
+        transfer.end(outcome)
+      }
+      if transfers.isEmpty { sweep = nil } else { scheduleSweep() }
     }
   }
 

@@ -40,6 +40,8 @@ final class CurlTransfer: @unchecked Sendable {
   var speaksSMTP = false
 
   private let limits: ClientLimits
+  private let timeout: Duration
+  private var overdueFrom = MonotonicTime(nanoseconds: .max)
   private let configure: @Sendable (CurlTransfer, CurlHandle) throws -> Void
   private let explain: @Sendable (CurlFailure) -> any Error
   private var continuation: CheckedContinuation<CurlReply, any Error>?
@@ -53,13 +55,16 @@ final class CurlTransfer: @unchecked Sendable {
   private var uploadPosition = 0
 
   /// - Parameters:
+  ///   - timeout: of the whole transfer, which libcurl holds to; the loop does if libcurl should not.
   ///   - configure: sets every option but the limits; may throw to refuse.
   ///   - explain: tells what a failure means.
   init(
-    limits: ClientLimits, configure: @escaping @Sendable (CurlTransfer, CurlHandle) throws -> Void,
+    limits: ClientLimits, timeout: Duration,
+    configure: @escaping @Sendable (CurlTransfer, CurlHandle) throws -> Void,
     explain: @escaping @Sendable (CurlFailure) -> any Error
   ) {
     self.limits = limits
+    self.timeout = timeout
     self.configure = configure
     self.explain = explain
   }
@@ -109,6 +114,8 @@ final class CurlTransfer: @unchecked Sendable {
   /// Sets every option of this transfer on a handle that has none.
   func prepare(_ easy: CurlHandle) throws {
     self.easy = easy
+    overdueFrom = MonotonicTime.now() + timeout + Self.overdueTolerance
+    ccurl_set_long(easy, CURLOPT_TIMEOUT_MS, timeout.wholeMilliseconds)
     ccurl_set_long(easy, CURLOPT_NOSIGNAL, 1)
     // A transfer that ends while its host is looked up leaves that thread behind to end by itself;
     // otherwise libcurl would wait for it, and the loop with it.
@@ -128,6 +135,9 @@ final class CurlTransfer: @unchecked Sendable {
       }, context)
     try configure(self, easy)
   }
+
+  /// Whether libcurl should have ended it long ago.
+  func isOverdue(at now: MonotonicTime) -> Bool { now >= overdueFrom }
 
   /// Reads what came of the transfer, while it still has its handle.
   func outcome(_ code: CURLcode) -> Result<CurlReply, any Error> {
@@ -189,6 +199,9 @@ final class CurlTransfer: @unchecked Sendable {
   }
 
   // MARK: libcurl's calls
+
+  /// What libcurl may be late with a timeout, for whichever reason.
+  private static let overdueTolerance: Duration = .milliseconds(500)
 
   private static func from(_ context: UnsafeMutableRawPointer?) -> CurlTransfer {
     // The loop keeps the transfer for as long as libcurl has its handle.

@@ -47,7 +47,7 @@ package struct SMTPClient: Sendable {
     let text = try mail.mime()
     let client = self
     let transfer = CurlTransfer(
-      limits: limits,
+      limits: limits, timeout: limits.exchangeTimeout,
       configure: { transfer, easy in client.configure(transfer, easy, mail, text) },
       explain: { failure in MailError(failure) })
     do {
@@ -63,7 +63,6 @@ package struct SMTPClient: Sendable {
     transfer.speaksSMTP = true
     ccurl_set_string(easy, CURLOPT_URL, url)
     ccurl_set_string(easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps")
-    ccurl_set_long(easy, CURLOPT_TIMEOUT_MS, limits.exchangeTimeout.wholeMilliseconds)
     if let user, let password {
       ccurl_set_string(easy, CURLOPT_USERNAME, user)
       ccurl_set_string(easy, CURLOPT_PASSWORD, password)

@@ -34,7 +34,7 @@ package struct Settings: Sendable {
   package let advertisedHost: String?
   /// EVENT_LOOPS; 0 is one per core.
   package let eventLoops: Int
-  /// SHUTDOWN_GRACE: what running requests get at the end.
+  /// SHUTDOWN_GRACE: what running requests get at the end, of the 20 s that a shutdown takes at most.
   package let shutdownGrace: Duration
 
   /// DB_PREPARED: off behind a proxy that pools transactions.
@@ -92,7 +92,8 @@ package struct Settings: Sendable {
     advertisedHost =
       reader.text("ADVERTISE_HOST") ?? (host == "0.0.0.0" || host == "::" ? nil : host)
     eventLoops = reader.integer("EVENT_LOOPS", default: 0, in: 0...256)
-    shutdownGrace = reader.duration("SHUTDOWN_GRACE", default: .seconds(15))
+    shutdownGrace = reader.duration(
+      "SHUTDOWN_GRACE", default: .seconds(15), in: .zero ... .seconds(15))
 
     usesPreparedStatements = reader.flag("DB_PREPARED", default: true)
     reportTimeout = reader.duration(

@@ -61,6 +61,14 @@ struct ConsulConfigurationTests {
     }
   }
 
+  @Test("a token's file that is not there is told at once, and not by refusals later")
+  func missingTokenFile() {
+    let error = #expect(throws: ConsulConfiguration.BadSetting.self) {
+      try ConsulConfiguration(environment: ["CONSUL_HTTP_TOKEN_FILE": "/nowhere/token"])
+    }
+    #expect(error?.key == "CONSUL_HTTP_TOKEN_FILE")
+  }
+
   @Test("an address that says http does not take back what CONSUL_HTTP_SSL asked for")
   func tlsStands() throws {
     let configuration = try ConsulConfiguration(environment: [

@@ -174,6 +174,26 @@ struct CurlClientFailureTests {
     #expect(elapsed >= .seconds(1))
   }
 
+  @Test("a transfer whose timer libcurl has lost ends all the same")
+  func lostTimer() async throws {
+    let server = try ScriptedServer { connection in
+      _ = connection.readRequest()
+      connection.waitForClose()
+    }
+    defer { server.close() }
+    let timeout = Duration.milliseconds(200)
+    let transfer = CurlTransfer(
+      limits: ClientLimits(), timeout: timeout,
+      configure: { _, easy in
+        ccurl_set_string(easy, CURLOPT_URL, "http://\(server.authority)/")
+        ccurl_set_long(easy, CURLOPT_TIMEOUT_MS, 0)
+      },
+      explain: { HTTPClientError($0, timeout: timeout, responseBytesMax: 1000) })
+    await #expect(throws: HTTPClientError.timedOut(sent: true)) {
+      try await transfer.perform(on: CurlLoops(group: group, limits: ClientLimits()))
+    }
+  }
+
   @Test("no time left: timed out, nothing sent, no connection made")
   func noTime() async throws {
     let server = try ScriptedServer.answering("HTTP/1.1 200 OK\r\n\r\n")

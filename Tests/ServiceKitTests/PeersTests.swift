@@ -108,6 +108,18 @@ struct PeersTests {
     try await consul.stop()
   }
 
+  @Test("nobody waits for a peer that has not come in the time that services take to start")
+  func absentPeer() {
+    let began = ContinuousClock.now
+    let peer = PeerEndpoints(name: "absent", fixed: [], at: began)
+    #expect(peer.awaitsFirst(at: began))
+    peer.publish([], source: .consul)
+    #expect(peer.awaitsFirst(at: began + .seconds(29)))
+    #expect(!peer.awaitsFirst(at: began + .seconds(31)))
+    peer.publish([Endpoint(id: "a", host: "127.0.0.1", port: 1)], source: .consul)
+    #expect(!peer.awaitsFirst(at: began))
+  }
+
   @Test("a list that was held over a restart of Consul is Consul's again once it is confirmed")
   func restart() async throws {
     let consul = try await PrivateConsul.start()

@@ -91,6 +91,9 @@ package final class RequestKit: Sendable {
     var allowance: RequestRates.Allowance?
     var response: HTTPResponse
     do {
+      if let callersTime, callersTime <= .zero {
+        throw Problem(.deadlineExceeded, "The caller's time was spent before work began.")
+      }
       let load = try enter(request, rule)
       defer { leave(load) }
       let deadline = Deadline(after: callersTime ?? Self.timeoutMax, from: MonotonicClock().now)
@@ -108,8 +111,8 @@ package final class RequestKit: Sendable {
             request: request, parameters: parameters, pattern: rule.pattern, caller: caller,
             requestID: requestID, idempotencyKey: try madeKey ?? Self.key(of: request, rule),
             kit: self)
-          guard let callersTime else { return try await handle(call) }
-          return try await within(callersTime) { try await handle(call) }
+          guard callersTime != nil else { return try await handle(call) }
+          return try await within(deadline) { try await handle(call) }
         }
       }
     } catch {
@@ -201,15 +204,15 @@ package final class RequestKit: Sendable {
     return min(.milliseconds(milliseconds), timeoutMax)
   }
 
-  /// Runs `work`, and cancels it when the caller's time is over: nobody waits for its answer.
+  /// Runs `work`, and cancels it when the caller's time is over: nobody waits for its answer. Some of that
+  /// time may have gone into finding out who the caller is.
   ///
   /// - Throws: `Problem` deadlineExceeded.
   private func within(
-    _ time: Duration, _ work: @escaping @Sendable () async throws -> HTTPResponse
+    _ deadline: Deadline, _ work: @escaping @Sendable () async throws -> HTTPResponse
   ) async throws -> HTTPResponse {
-    guard time > .zero else {
-      throw Problem(.deadlineExceeded, "The caller's time was spent before work began.")
-    }
+    let time = deadline.remaining(at: MonotonicClock().now)
+    guard time > .zero else { throw Problem(.deadlineExceeded, "The caller's time is over.") }
     return try await withThrowingTaskGroup(of: HTTPResponse.self) { group in
       group.addTask(operation: work)
       group.addTask {

@@ -16,6 +16,9 @@ package final class PeerEndpoints: Sendable {
 
   /// How long a call waits for the first instance of a peer that has had none yet.
   static let firstInstanceWait: Duration = .milliseconds(500)
+  /// How long services may take to start one after the other: afterwards no call waits for a peer that has
+  /// never been there.
+  static let startMax: Duration = .seconds(30)
 
   let name: String
   let balancer: Balancer
@@ -28,10 +31,12 @@ package final class PeerEndpoints: Sendable {
 
     var awaitsFirst: Bool { source != .fixed && !hasHeardOfInstance }
   }
+  private let madeAt: ContinuousClock.Instant
   private let state = Mutex(State())
 
-  init(name: String, fixed: [Settings.Peer]) {
+  init(name: String, fixed: [Settings.Peer], at now: ContinuousClock.Instant = .now) {
     self.name = name
+    madeAt = now
     balancer = Balancer()
     if !fixed.isEmpty {
       publish(
@@ -68,11 +73,16 @@ package final class PeerEndpoints: Sendable {
   /// Returns as soon as there has been an instance, or after a while without one: where all services
   /// start at once, discovery's first lists are empty.
   nonisolated(nonsending) func waitForFirst(atMost limit: Duration) async throws {
-    guard state.withLock(\.awaitsFirst) else { return }
+    guard awaitsFirst(at: .now) else { return }
     let end = ContinuousClock.now + min(limit, Self.firstInstanceWait)
-    while state.withLock(\.awaitsFirst), .now < end {
+    while awaitsFirst(at: .now), .now < end {
       try await Task.sleep(for: .milliseconds(10))
     }
+  }
+
+  /// Whether a call at `now` should wait for an instance to come.
+  func awaitsFirst(at now: ContinuousClock.Instant) -> Bool {
+    now - madeAt < Self.startMax && state.withLock(\.awaitsFirst)
   }
 
   /// One entry of `GET /admin/discovery`.
