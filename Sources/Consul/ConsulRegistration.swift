@@ -101,7 +101,7 @@ package final class ConsulRegistration: Sendable {
           backoff.reset()
           warnedAt = nil
         } catch let error as ConsulError {
-          if warnedAt.map({ .now - $0 >= Self.warnEvery }) ?? true {
+          if !error.isTemporary || warnedAt.map({ .now - $0 >= Self.warnEvery }) ?? true {
             warnedAt = .now
             report(.failed(error))
           }

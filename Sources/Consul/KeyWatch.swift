@@ -32,7 +32,7 @@ package struct KeyWatch: Sendable {
     }.run(known: nil) { event in
       switch event {
       case .found(.changed(let value), _): report(.value(value))
-      case .found, .held, .indexWentBack, .failed(_, isNews: false): break
+      case .found, .held, .returned, .indexWentBack, .failed(_, isNews: false): break
       case .failed(let error, isNews: true): report(.degraded(reason: error))
       case .recovered: report(.recovered)
       }

@@ -7,10 +7,12 @@ package enum WatchEvent: Sendable {
   /// Consul does not answer, or has no leader: the list known stays in use. Told at once, then once
   /// a minute.
   case degraded(reason: ConsulError)
-  /// Consul answers again, or knows again what was held.
+  /// Consul answers again.
   case recovered
-  /// Consul came back without the services it knew: their list stays in use for up to 30 s. Another list
-  /// ends it, or `recovered`.
+  /// Consul knows again what was held.
+  case returned
+  /// Consul came back without the services it knew: their list stays in use for up to 30 s. Another
+  /// list ends that, or `returned`.
   case held
 }
 
@@ -68,6 +70,7 @@ package final class ServiceWatch: Sendable {
       switch event {
       case .found(let finding, let index): take(finding, index: index)
       case .held: report(.held)
+      case .returned: report(.returned)
       case .indexWentBack: state.withLock { $0.counts.indexResets += 1 }
       case .failed(let error, let isNews):
         markHeld()

@@ -9,9 +9,11 @@ struct WatchLoop<Value: Watched>: Sendable {
 
   enum Event {
     case found(WatchState<Value>.Finding, index: UInt64)
-    /// An absence that is not believed yet; told once for each return of Consul. Another list ends it,
-    /// or `recovered`.
+    /// An absence that is not believed yet; told once for each return of Consul. Another finding
+    /// ends it, or `returned`.
     case held
+    /// What was held is there again.
+    case returned
     /// One more try failed. News at first, then once a minute.
     case failed(ConsulError, isNews: Bool)
     case recovered
@@ -48,7 +50,7 @@ struct WatchLoop<Value: Watched>: Sendable {
           if watch.indexResets > resets { tell(.indexWentBack) }
           if finding == .held, !isHolding { tell(.held) }
           // What was held against an absence is what Consul has: nobody is told of another list.
-          if finding == .confirmed, isHolding { tell(.recovered) }
+          if finding == .confirmed, isHolding { tell(.returned) }
           isHolding = finding == .held
           tell(.found(finding, index: answer.index))
         } catch let error as ConsulError {

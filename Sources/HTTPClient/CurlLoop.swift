@@ -79,6 +79,7 @@ final class CurlLoop: @unchecked Sendable {
     guard let multi else { return }
     timer?.cancel()
     sweep?.cancel()
+    sweep = nil
     for easy in transfers.keys { curl_multi_remove_handle(multi, easy) }
     for easy in Array(transfers.keys) + idleHandles { curl_easy_cleanup(easy) }
     transfers = [:]
@@ -205,7 +206,7 @@ final class CurlLoop: @unchecked Sendable {
     sweep = loop.schedule(after: Self.sweepEvery) { [unowned self] in
       let now = MonotonicTime.now()
       for transfer in Array(transfers.values) where transfer.isOverdue(at: now) {
-        let outcome = transfer.outcome(CURLE_OPERATION_TIMEDOUT)
+        let outcome = transfer.overdueOutcome
         abort(transfer)
         transfer.end(outcome)
       }

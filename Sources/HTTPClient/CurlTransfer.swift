@@ -139,8 +139,15 @@ final class CurlTransfer: @unchecked Sendable {
   /// Whether libcurl should have ended it long ago.
   func isOverdue(at now: MonotonicTime) -> Bool { now >= overdueFrom }
 
+  /// What came of a transfer that is overdue. libcurl's own reading of its time is of when it last ran.
+  var overdueOutcome: Result<CurlReply, any Error> {
+    outcome(CURLE_OPERATION_TIMEDOUT, elapsedMin: timeout)
+  }
+
   /// Reads what came of the transfer, while it still has its handle.
-  func outcome(_ code: CURLcode) -> Result<CurlReply, any Error> {
+  func outcome(
+    _ code: CURLcode, elapsedMin: Duration = .zero
+  ) -> Result<CurlReply, any Error> {
     guard let easy else { return .failure(CancellationError()) }
     reply.status = ccurl_info_long(easy, CURLINFO_RESPONSE_CODE)
     if code == CURLE_OK { return .success(reply) }
@@ -150,7 +157,8 @@ final class CurlTransfer: @unchecked Sendable {
           code: code, reply: reply,
           requestBytes: ccurl_info_long(easy, CURLINFO_REQUEST_SIZE),
           uploadBytes: Int(ccurl_info_size(easy, CURLINFO_SIZE_UPLOAD_T)),
-          elapsed: .microseconds(ccurl_info_size(easy, CURLINFO_TOTAL_TIME_T)),
+          elapsed: max(
+            elapsedMin, .microseconds(ccurl_info_size(easy, CURLINFO_TOTAL_TIME_T))),
           systemError: Int32(truncatingIfNeeded: ccurl_info_long(easy, CURLINFO_OS_ERRNO)),
           isTooLarge: isTooLarge, isAddressRefused: isAddressRefused)))
   }

@@ -227,7 +227,8 @@ struct EndpointTable: Sendable {
 
   private mutating func judge(_ choice: Choice, _ outcome: Outcome, at now: Int64) {
     switch outcome {
-    case .ignored: break
+    // The caller's time was up: neither an answer nor the want of one.
+    case .ignored, .failure(.deadlinePassed, _): break
     case .failure(let failure, _) where OutlierRules.counts(failure):
       let isProbe = choice.isProbe
       if let reason = endpoints[choice.place]?.record.fail(

@@ -181,7 +181,7 @@ struct CurlClientFailureTests {
       connection.waitForClose()
     }
     defer { server.close() }
-    let timeout = Duration.milliseconds(200)
+    let timeout = Duration.milliseconds(300)
     let transfer = CurlTransfer(
       limits: ClientLimits(), timeout: timeout,
       configure: { _, easy in

@@ -309,6 +309,20 @@ struct BalancerTests {
     #expect(early[Self.key(0), default: 0] < 30)
   }
 
+  @Test("a try that the caller's deadline cut off says nothing, and the next call tries")
+  func cutOffProbe() throws {
+    let balancer = try balancer(3) { $0.ejectionJitter = 0 }
+    for _ in 0..<2 { call(balancer, Self.key(0), of: 3, .failure(.connectionRefused)) }
+    clock.advance(by: .seconds(10))
+    let probe = try #require(hold(balancer))
+    #expect(probe.endpoint == Self.key(0))
+    probe.selection.take()?.finish(
+      .failure(.deadlinePassed), attemptTimeout: .milliseconds(300))
+    #expect(ejected(balancer) == [Self.key(0)])
+    #expect(balancer.ejections == [.connectionLosses: 1])
+    #expect(balancer.select()?.endpoint == Self.key(0))
+  }
+
   @Test("a failed try ejects for longer, a cancelled one leaves the next call to try")
   func failedProbe() throws {
     let balancer = try balancer(3) { $0.ejectionJitter = 0 }

@@ -52,24 +52,6 @@ struct RequestKitTests {
     #expect(response.fields[.cacheControl] == "no-store")
   }
 
-  @Test("a call that was retried here in vain is not to be retried by the caller, too")
-  func pushback() async throws {
-    let router = try router {
-      for (path, reason) in [
-        ("/gone", UpstreamFailure.Reason.unavailable), ("/open", .circuitOpen),
-      ] {
-        $0.get(path, access: .anyone) { _ in
-          throw UpstreamFailure(
-            target: "peer", reason: reason, cause: "test", retryAfter: .seconds(1))
-        }
-      }
-    }
-    let gone = try await router.send(.get, "/gone")
-    #expect(gone.status.code == 503)
-    #expect(gone.fields["X-Retry-Pushback-Ms"] == "-1")
-    #expect(try await router.send(.get, "/open").fields["X-Retry-Pushback-Ms"] == nil)
-  }
-
   @Test("requests that wait leave room for those that work")
   func waiting() async throws {
     let waiting = Mutex<[CheckedContinuation<Void, Never>]>([])

@@ -273,12 +273,7 @@ package final class RequestKit: Sendable {
       if failure.kind.problem.status.code >= 500 {
         log(.warning, "\(failure.kind.rawValue): \(failure.detail)", error, requestID)
       }
-      var response = HTTPResponse.problem(failure, instance: request.path, requestID: requestID)
-      // Retries were made here: another hop's on top of them would multiply (gRPC proposal A6).
-      if (error as? UpstreamFailure)?.reason == .unavailable {
-        response.fields["X-Retry-Pushback-Ms"] = "-1"
-      }
-      return response
+      return .problem(failure, instance: request.path, requestID: requestID)
     }
     let failure = unforeseen(error)
     log(

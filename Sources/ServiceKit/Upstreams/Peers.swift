@@ -167,6 +167,9 @@ package final class Peers: Sendable {
     case .held:
       endpoints.degrade()
       logger.notice("Consul forgot a peer; the last list stays in use", metadata: peer)
+    case .returned:
+      endpoints.recover()
+      logger.notice("Consul knows a peer again", metadata: peer)
     case .recovered:
       endpoints.recover()
       logger.notice("Consul answers again", metadata: peer)

@@ -69,8 +69,10 @@ final class UpstreamClient: Upstream {
     var tried: [EndpointKey] = []
     /// The last one's endpoint was ejected while it was on its way.
     var isOfEjected = false
-    /// The last one had less time than an attempt gets: what was left of the deadline.
+    /// The last one had clearly less time than an attempt gets: what was left of the deadline.
     var isCutShort = false
+    /// The last one took all of its time, or nearly.
+    var isSpent = false
   }
 
   private nonisolated(nonsending) func attempt(
@@ -78,20 +80,26 @@ final class UpstreamClient: Upstream {
   ) async throws -> HTTPResponse {
     course.isOfEjected = false
     if let timeout = context.attemptTimeout {
-      guard timeout > Self.hopReserve else { throw DeadlineExceeded(place: .client) }
-      course.isCutShort = timeout < options.attemptTimeout
+      guard timeout >= Self.hopReserve + .milliseconds(1) else {
+        throw DeadlineExceeded(place: .client)
+      }
+      // By a fifth, as what is slow: an attempt that had most of its time says something of the peer.
+      course.isCutShort = !options.isLongPoll && timeout * 5 < options.attemptTimeout * 4
     }
     guard let selection = balancer.select(avoiding: course.tried) else {
       throw NoEndpoints(name: name)
     }
     course.tried.append(selection.endpoint)
     let prepared = try await prepare(request, context, to: selection.endpoint)
+    let began = MonotonicClock().now
     let result: Result<HTTPResponse, any Error>
     do {
       result = .success(try await exchange(prepared))
     } catch {
       result = .failure(error)
     }
+    course.isSpent =
+      MonotonicClock().now - began >= (context.attemptTimeout ?? .zero) - Self.hopReserve * 4
     if !Task.isCancelled {
       course.isOfEjected = selection.finish(
         Self.outcome(of: result, course, hasOther: false), attemptTimeout: context.attemptTimeout,
@@ -131,7 +139,7 @@ final class UpstreamClient: Upstream {
     if let timeout = context.attemptTimeout {
       let (seconds, attoseconds) = (timeout - Self.hopReserve).components
       prepared.fields[.requestTimeout] = String(
-        max(0, seconds * 1000 + attoseconds / 1_000_000_000_000_000))
+        seconds * 1000 + attoseconds / 1_000_000_000_000_000)
     }
     if context.attempt > 1 { prepared.fields["X-Request-Attempt"] = String(context.attempt) }
     if let scope = RequestScope.current {
@@ -153,9 +161,10 @@ final class UpstreamClient: Upstream {
     of result: Result<HTTPResponse, any Error>, _ course: Course, hasOther: Bool
   ) -> Outcome {
     switch result {
-    // Told how little time there is, the peer gives up a moment before we do: either says something of
-    // the deadline, and nothing of the peer.
-    case .success(let response) where response.status.code == 504 && course.isCutShort:
+    // Told how little time there is, the peer gives up a moment before we do: either says
+    // something of the deadline, and nothing of the peer.
+    case .success(let response)
+    where response.status.code == 504 && course.isCutShort && course.isSpent:
       .failure(.deadlinePassed)
     case .failure(HTTPClientError.timedOut) where course.isCutShort: .failure(.deadlinePassed)
     case .success(let response): outcome(of: response, hasOther: hasOther)
