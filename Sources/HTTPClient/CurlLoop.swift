@@ -200,8 +200,8 @@ final class CurlLoop: @unchecked Sendable {
     }
   }
 
-  /// Ends what libcurl has forgotten: before 8.4 it can lose a transfer's timer (curl#11937), and the transfer
-  /// would then never end.
+  /// Ends what libcurl has forgotten: before 8.4 it can lose a transfer's timer (curl#11937), and
+  /// the transfer would then never end.
   private func scheduleSweep() {
     sweep = loop.schedule(after: Self.sweepEvery) { [unowned self] in
       let now = MonotonicTime.now()
@@ -222,8 +222,8 @@ final class CurlLoop: @unchecked Sendable {
     keep(easy)
   }
 
-  /// Keeps a handle for another transfer, but one that met an error of the system: a reset does not make
-  /// libcurl forget that.
+  /// Keeps a handle for another transfer, but one that met an error of the system: a reset does not
+  /// make libcurl forget that.
   private func keep(_ easy: CurlHandle) {
     let isClean = ccurl_info_long(easy, CURLINFO_OS_ERRNO) == 0
     if isClean, idleHandles.count < limits.idleConnectionsPerLoopMax {

@@ -55,7 +55,8 @@ final class CurlTransfer: @unchecked Sendable {
   private var uploadPosition = 0
 
   /// - Parameters:
-  ///   - timeout: of the whole transfer, which libcurl holds to; the loop does if libcurl should not.
+  ///   - timeout: of the whole transfer, which libcurl holds to; the loop does if libcurl should
+  ///     not.
   ///   - configure: sets every option but the limits; may throw to refuse.
   ///   - explain: tells what a failure means.
   init(
@@ -139,7 +140,8 @@ final class CurlTransfer: @unchecked Sendable {
   /// Whether libcurl should have ended it long ago.
   func isOverdue(at now: MonotonicTime) -> Bool { now >= overdueFrom }
 
-  /// What came of a transfer that is overdue. libcurl's own reading of its time is of when it last ran.
+  /// What came of a transfer that is overdue. libcurl's own reading of its time is of when it last
+  /// ran.
   var overdueOutcome: Result<CurlReply, any Error> {
     outcome(CURLE_OPERATION_TIMEDOUT, elapsedMin: timeout)
   }

@@ -12,8 +12,8 @@ extension HTTPClientError {
     case CURLE_OPERATION_TIMEDOUT where failure.elapsed >= timeout - Self.timerTolerance:
       self = .timedOut(sent: isSent)
     case CURLE_OPERATION_TIMEDOUT:
-      // Connecting has a shorter limit of its own. What had left before went by a connection that broke,
-      // and libcurl was making another for it.
+      // Connecting has a shorter limit of its own. What had left before went by a connection that
+      // broke, and libcurl was making another for it.
       self = isSent ? .maybeProcessed(failure.text) : .notSent(.connectTimedOut)
     case CURLE_COULDNT_CONNECT where failure.isAddressRefused:
       self = .notSent(.addressRefused)

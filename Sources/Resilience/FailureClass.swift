@@ -47,7 +47,8 @@ package enum FailureClass: String, Sendable, CaseIterable {
   /// Whether it tells of one instance's connection rather than of what the upstream does.
   var isOfConnection: Bool { isNotSent || self == .maybeProcessed }
 
-  /// Whether nothing was heard of one instance in time: no answer, which would be the upstream's own.
+  /// Whether nothing was heard of one instance in time: no answer, which would be the upstream's
+  /// own.
   var isUnanswered: Bool { isOfConnection || self == .attemptTimedOut }
 
   /// Whether an instance that ended would cause it: nobody listens, or the connection broke under a request.

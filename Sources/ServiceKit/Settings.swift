@@ -34,7 +34,8 @@ package struct Settings: Sendable {
   package let advertisedHost: String?
   /// EVENT_LOOPS; 0 is one per core.
   package let eventLoops: Int
-  /// SHUTDOWN_GRACE: what running requests get at the end, of the 20 s that a shutdown takes at most.
+  /// SHUTDOWN_GRACE: what running requests get at the end, of the 20 s that a shutdown takes at
+  /// most.
   package let shutdownGrace: Duration
 
   /// DB_PREPARED: off behind a proxy that pools transactions.

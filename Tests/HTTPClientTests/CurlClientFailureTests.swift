@@ -28,8 +28,8 @@ struct CurlClientFailureTests {
     }
   }
 
-  /// A listener that is killed resets the connections it has not accepted: libcurl sees that while it
-  /// connects, or, once in thousands, between that and its first byte.
+  /// A listener that is killed resets the connections it has not accepted: libcurl sees that while
+  /// it connects, or, once in thousands, between that and its first byte.
   @Test(
     "a connection that was reset before the first byte counts as refused",
     arguments: [CURLE_COULDNT_CONNECT, CURLE_SEND_ERROR], [ECONNREFUSED, ECONNRESET, EPIPE])
@@ -56,7 +56,8 @@ struct CurlClientFailureTests {
     }
   }
 
-  /// A request that libcurl sends again, because its connection was dead, may wait for another connection.
+  /// A request that libcurl sends again, because its connection was dead, may wait for another
+  /// connection.
   @Test("the connect limit is no timeout of the exchange, whatever had left before")
   func connectLimitAfterResend() {
     #expect(error(CURLE_OPERATION_TIMEDOUT, elapsed: .seconds(1)) == .notSent(.connectTimedOut))

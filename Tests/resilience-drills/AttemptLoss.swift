@@ -19,7 +19,8 @@ struct AttemptLoss {
   /// Why those before the ejection failed.
   let reasons: [Failure]
 
-  /// Runs `body`, in which an instance goes, beside calls under `breaker`, which has seen no failure yet.
+  /// Runs `body`, in which an instance goes, beside calls under `breaker`, which has seen no
+  /// failure yet.
   static func during(
     _ breaker: CircuitBreaker, _ body: () async throws -> Void
   ) async throws -> AttemptLoss {

@@ -1,7 +1,8 @@
 import EventLoops
 
-/// One of three peers is killed under many calls, over and over: far more often than `InstanceLossDrill`
-/// can kill services, so that what happens once in a thousand kills is seen, too.
+/// One of three peers is killed under many calls, over and over: far more often than
+/// `InstanceLossDrill` can kill services, so that what happens once in a thousand kills is seen,
+/// too.
 struct PeerLossDrill: Drill {
   static let name = "peer-loss"
   private static let service = "drill-loss"

@@ -204,8 +204,8 @@ package final class RequestKit: Sendable {
     return min(.milliseconds(milliseconds), timeoutMax)
   }
 
-  /// Runs `work`, and cancels it when the caller's time is over: nobody waits for its answer. Some of that
-  /// time may have gone into finding out who the caller is.
+  /// Runs `work`, and cancels it when the caller's time is over: nobody waits for its answer. Some
+  /// of that time may have gone into finding out who the caller is.
   ///
   /// - Throws: `Problem` deadlineExceeded.
   private func within(

@@ -16,8 +16,8 @@ package final class PeerEndpoints: Sendable {
 
   /// How long a call waits for the first instance of a peer that has had none yet.
   static let firstInstanceWait: Duration = .milliseconds(500)
-  /// How long services may take to start one after the other: afterwards no call waits for a peer that has
-  /// never been there.
+  /// How long services may take to start one after the other: afterwards no call waits for a peer
+  /// that has never been there.
   static let startMax: Duration = .seconds(30)
 
   let name: String

@@ -83,7 +83,8 @@ final class UpstreamClient: Upstream {
       guard timeout >= Self.hopReserve + .milliseconds(1) else {
         throw DeadlineExceeded(place: .client)
       }
-      // By a fifth, as what is slow: an attempt that had most of its time says something of the peer.
+      // By a fifth, as what is slow: an attempt that had most of its time says something of the
+      // peer.
       course.isCutShort = !options.isLongPoll && timeout * 5 < options.attemptTimeout * 4
     }
     guard let selection = balancer.select(avoiding: course.tried) else {
