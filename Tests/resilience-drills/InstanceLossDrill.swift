@@ -90,9 +90,7 @@ struct InstanceLossDrill: Drill {
     return [
       finding(
         "calls that failed, \(ground.rounds) kill -9 at \(Self.perSecond)/s",
-        "\(failures.count) of \(calls)"
-          + (failures.first.map { " (\($0.prefix(Load.reasonMax)))" } ?? ""), bound: "none",
-        failures.isEmpty)
+        Load.text(failures, of: calls), bound: "none", failures.isEmpty)
     ] + findings(losses) + [
       finding(
         "orders that failed meanwhile", orders.failuresText, bound: "none", orders.failures.isEmpty)

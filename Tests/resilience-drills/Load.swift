@@ -68,9 +68,11 @@ final class Load: Sendable {
   var failures: [String] { calls.compactMap(\.failure) }
 
   /// "0 of 4000", or with the first reason: "2 of 4000 (503)".
-  var failuresText: String {
-    let failures = failures
-    return "\(failures.count) of \(calls.count)"
-      + (failures.first.map { " (\($0.prefix(Self.reasonMax)))" } ?? "")
+  var failuresText: String { Self.text(failures, of: calls.count) }
+
+  /// The same for the calls of many loads together.
+  static func text(_ failures: [String], of calls: Int) -> String {
+    "\(failures.count) of \(calls)"
+      + (failures.first.map { " (\($0.prefix(reasonMax)))" } ?? "")
   }
 }

@@ -23,8 +23,7 @@ struct PeerLossDrill: Drill {
     return [
       finding(
         "calls that failed, \(kills.count) kill -9 at \(Self.perSecond)/s",
-        "\(failures.count) of \(kills.map(\.calls).reduce(0, +))"
-          + (failures.first.map { " (\($0.prefix(Load.reasonMax)))" } ?? ""), bound: "none",
+        Load.text(failures, of: kills.map(\.calls).reduce(0, +)), bound: "none",
         failures.isEmpty),
       finding(
         "kills after which the peer was ejected; no call went to it after the others", "\(ejected)",
