@@ -42,7 +42,7 @@ struct PaymentRepository: PaymentStore {
   }
 
   func payment(_ id: PaymentID) async throws -> Payment? {
-    try await read(id, lock: "", in: database)
+    try await read(id, in: database)
   }
 
   func update<Result: Sendable>(
@@ -68,9 +68,10 @@ struct PaymentRepository: PaymentStore {
     _ id: PaymentID, _ change: @Sendable (inout Payment) throws -> Result,
     in transaction: Transaction
   ) async throws -> (Payment, Result) {
-    guard let before = try await read(id, lock: "FOR UPDATE", in: transaction) else {
-      throw NotFound("payment")
-    }
+    // A statement of its own: what is read along with a row that had to be waited for would be read as
+    // it was before the wait.
+    try await transaction.send("SELECT FROM payments WHERE id = \(id) FOR UPDATE")
+    guard let before = try await read(id, in: transaction) else { throw NotFound("payment") }
     var payment = before
     let result = try change(&payment)
     guard payment != before else { return (payment, result) }
@@ -150,7 +151,7 @@ struct PaymentRepository: PaymentStore {
     if let from = filter.from { conditions.append("created_at >= \(from)") }
     if let to = filter.to { conditions.append("created_at < \(to)") }
     let found = try await database.page(
-      page, named: "payment.list", by: Self.newestFirst, select: Self.columns, from: "payments",
+      page, named: "payment.list", by: Self.newestFirst, select: Self.columns, from: "payments p",
       where: conditions,
       // A customer has few.
       countIn: filter.userID == nil ? database.reports : database
@@ -220,18 +221,25 @@ struct PaymentRepository: PaymentStore {
   // MARK: Rows
 
   private static let columns: SQL = """
-    id, request_hash, order_id, user_id, currency, amount, authorized, captured, refunded, state,
-    capture_mode, provider_ref, next_action->>'url', expires_at, version, created_at
+    p.id, p.request_hash, p.order_id, p.user_id, p.currency, p.amount, p.authorized, p.captured,
+    p.refunded, p.state, p.capture_mode, p.provider_ref, p.next_action->>'url', p.expires_at,
+    p.version, p.created_at
+    """
+  private static let operationColumns: SQL = """
+    o.id, o.kind, o.amount, o.state, o.token, o.provider_ref, o.decline_code, o.attempts,
+    o.created_at, o.request_hash, o.reason
     """
 
-  private func read(
-    _ id: PaymentID, lock: StaticString, in runner: any SQLRunner
-  ) async throws -> Payment? {
-    let stored = try await runner.first(
-      "SELECT \(Self.columns) FROM payments WHERE id = \(id) \(raw: lock)"
-    ) { try StoredPayment(&$0) }
-    guard let stored else { return nil }
-    return try stored.payment(with: try await operations(of: [id], in: runner)[id] ?? [])
+  /// One statement: between two an operation could be settled, and its payment be read as it was before.
+  private func read(_ id: PaymentID, in runner: any SQLRunner) async throws -> Payment? {
+    let rows = try await runner.query(
+      """
+      SELECT \(Self.columns), \(Self.operationColumns)
+      FROM payments p LEFT JOIN payment_operations o ON o.payment_id = p.id
+      WHERE p.id = \(id) ORDER BY o.created_at, o.id
+      """
+    ) { row in (payment: try StoredPayment(&row), operation: try PaymentOperation(&row)) }
+    return try rows.first?.payment.payment(with: rows.compactMap(\.operation))
   }
 
   private func operations(
@@ -240,12 +248,11 @@ struct PaymentRepository: PaymentStore {
     guard !payments.isEmpty else { return [:] }
     let rows = try await runner.query(
       """
-      SELECT payment_id, id, kind, amount, state, token, provider_ref, decline_code, attempts,
-        created_at, request_hash, reason
-      FROM payment_operations WHERE payment_id = ANY(\(payments.tenOrMore)) ORDER BY created_at, id
+      SELECT o.payment_id, \(Self.operationColumns) FROM payment_operations o
+      WHERE o.payment_id = ANY(\(payments.tenOrMore)) ORDER BY o.created_at, o.id
       """
     ) { row in (try row.next(as: PaymentID.self), try PaymentOperation(&row)) }
-    return Dictionary(grouping: rows, by: \.0).mapValues { $0.map(\.1) }
+    return Dictionary(grouping: rows, by: \.0).mapValues { $0.compactMap(\.1) }
   }
 
   private func store(_ payment: Payment, in transaction: Transaction) async throws {
@@ -334,9 +341,11 @@ private struct StoredPayment {
 }
 
 extension PaymentOperation {
-  fileprivate init(_ row: inout Row) throws {
+  /// nil for a payment that has none.
+  fileprivate init?(_ row: inout Row) throws {
+    guard let id: OperationID = try row.next() else { return nil }
     self.init(
-      id: try row.next(), kind: try row.next(), amount: try row.next(), state: try row.next(),
+      id: id, kind: try row.next(), amount: try row.next(), state: try row.next(),
       token: try row.next(), providerReference: try row.next(), declineCode: try row.next(),
       attempts: try row.next(), createdAt: try row.next(), requestHash: try row.next(),
       reason: try row.next())

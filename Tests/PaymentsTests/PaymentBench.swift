@@ -129,6 +129,21 @@ struct PaymentBench {
   }
 }
 
+extension Transaction {
+  /// Waits until another connection waits for what this one has locked.
+  func waitUntilBlocking() async throws {
+    while true {
+      let isWaitedFor: Bool? = try await value(
+        """
+        SELECT EXISTS (SELECT FROM pg_locks
+          WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid)))
+        """)
+      if isWaitedFor == true { return }
+      try await Task.sleep(for: .milliseconds(5))
+    }
+  }
+}
+
 struct Charge: Equatable {
   let state: String
   var captured: Int64 = 0

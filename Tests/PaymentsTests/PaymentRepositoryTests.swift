@@ -18,6 +18,37 @@ struct PaymentRepositoryTests {
     #expect(try await !bench.store.insert(payment))
   }
 
+  @Test(
+    "a payment and its operations are read as they were at one moment", .timeLimit(.minutes(1)))
+  func readAtOneMoment() async throws {
+    let bench = try await PaymentBench.fresh()
+    let payment = Payment(
+      accepting: try Samples.request(), id: .new(), requestHash: [1], now: bench.clock.now,
+      holdLifetime: .seconds(60))
+    #expect(try await bench.store.insert(payment))
+    let reading = try await bench.admin.transaction { transaction in
+      // Whoever reads is held up between the payment and its operations, if it is ever between them.
+      try await transaction.execute(
+        "LOCK TABLE payment.payment_operations IN ACCESS EXCLUSIVE MODE")
+      let reading = Task { try await bench.store.payment(payment.id) }
+      try await transaction.waitUntilBlocking()
+      try await transaction.execute(
+        """
+        UPDATE payment.payments SET state = 'authorized', authorized = amount, version = 2
+        WHERE id = \(payment.id)
+        """)
+      try await transaction.execute(
+        """
+        UPDATE payment.payment_operations SET state = 'succeeded', token = NULL
+        WHERE payment_id = \(payment.id)
+        """)
+      return reading
+    }
+    let read = try #require(try await reading.value)
+    let authorization = try #require(read.authorization)
+    #expect((read.state == .authorizing) == authorization.isOpen, "\(read)")
+  }
+
   @Test("a change that throws leaves nothing behind")
   func refusedChange() async throws {
     let bench = try await PaymentBench.shared()

@@ -19,7 +19,7 @@ struct SimulatorRepositoryTests {
       let answer = Task {
         try await bench.simulator.answerChallenge(of: authorization, approve: true)
       }
-      try await waitUntilBlocking(transaction)
+      try await transaction.waitUntilBlocking()
       // Refused at once (55P03) if the answer had its key already.
       try await transaction.execute(
         "SELECT FROM sim.keys WHERE key = \(authorization) FOR UPDATE NOWAIT")
@@ -42,7 +42,7 @@ struct SimulatorRepositoryTests {
       try await transaction.execute(
         "SELECT FROM sim.charges WHERE authorization_id = \(authorization) FOR UPDATE")
       let lookup = Task { try await bench.simulator.store.record(of: refund, now: due) }
-      try await waitUntilBlocking(transaction)
+      try await transaction.waitUntilBlocking()
       try await transaction.execute(
         "SELECT FROM sim.keys WHERE key = \(refund) FOR UPDATE NOWAIT")
       return lookup
@@ -50,18 +50,5 @@ struct SimulatorRepositoryTests {
     #expect(try await lookup.value?.outcome == .succeeded)
     let charges = try await bench.charges(of: payment)
     #expect(charges == [Charge(state: "authorized", captured: 1000, refunded: 10)])
-  }
-
-  /// Waits until another connection waits for what `transaction` has locked.
-  private func waitUntilBlocking(_ transaction: Transaction) async throws {
-    while true {
-      let isWaitedFor: Bool? = try await transaction.value(
-        """
-        SELECT EXISTS (SELECT FROM pg_locks
-          WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid)))
-        """)
-      if isWaitedFor == true { return }
-      try await Task.sleep(for: .milliseconds(5))
-    }
   }
 }
