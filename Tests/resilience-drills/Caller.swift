@@ -48,10 +48,10 @@ struct Caller: Sendable {
   /// The circuit breaker of calls to a peer.
   func breaker(of name: String) throws -> CircuitBreaker {
     _ = peers.upstream(name)
-    guard let found = peers.namedBreakers.first(where: { $0.target == name }) else {
+    guard let found = peers.pipelines.first(where: { $0.target == name }) else {
       throw Trouble("there is no circuit breaker for \(name)")
     }
-    return found.breaker
+    return found.pipeline.circuitBreaker
   }
 
   /// What became of one call: nil for an answer below 500.

@@ -1,9 +1,12 @@
 import EventLoops
+import Glibc
 
-/// Consul is killed under orders and comes back knowing nothing.
+/// Consul is killed under orders, or told to end, and comes back knowing nothing.
 struct ConsulRestartDrill: Drill {
   static let name = "consul-restart"
   private static let bound: Duration = .seconds(3)
+  /// Rounds with SIGTERM, after those with SIGKILL.
+  private static let orderlyRounds = 3
 
   func run(on ground: Ground) async throws -> [Finding] {
     let (shop, agent) = (ground.shop, ground.agent)
@@ -15,8 +18,8 @@ struct ConsulRestartDrill: Drill {
     var registered = Series()
     var doubles = 0
     try await load.beside {
-      for _ in 0..<ground.rounds {
-        try shop.killNow("consul")
+      for round in 0..<ground.rounds + Self.orderlyRounds {
+        try shop.end("consul", by: round < ground.rounds ? SIGKILL : SIGTERM)
         // Within the supervisor's pause: asked later, it would end the agent that it has just started.
         try await ground.loop.sleep(for: .milliseconds(200))
         try shop.restart("consul")

@@ -72,7 +72,7 @@ struct InstanceLossDrill: Drill {
             try await AttemptLoss.during(try caller.breaker(of: Self.service)) {
               try await load.beside {
                 try await ground.loop.sleep(for: .seconds(1))
-                try shop.killNow(name)
+                try shop.end(name)
                 try await ground.loop.sleep(for: Self.aftermath)
               }
             })

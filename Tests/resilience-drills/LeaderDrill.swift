@@ -14,7 +14,7 @@ struct LeaderDrill: Drill {
     var isOther = true
     for _ in 0..<min(ground.rounds, Self.roundsMax) {
       let leader = try await leader(on: ground)
-      try ground.shop.killNow(leader.name)
+      try ground.shop.end(leader.name)
       times.add(
         try await wait(
           for: "another leader", atMost: .seconds(60), pace: .milliseconds(50), on: ground.loop

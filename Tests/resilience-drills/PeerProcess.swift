@@ -37,7 +37,10 @@ final class PeerProcess {
 
   func goOn() { send(SIGCONT) }
 
-  private func send(_ signal: Int32) { Foundation.kill(process.processIdentifier, signal) }
+  private func send(_ signal: Int32) {
+    // The id of one that has ended may be another process's by now.
+    if process.isRunning { Foundation.kill(process.processIdentifier, signal) }
+  }
 
   func set(_ mode: Peer.Mode) async throws {
     let answer = try await loopback.send(.put, port, "/mode/\(mode.rawValue)")

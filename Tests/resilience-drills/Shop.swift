@@ -73,14 +73,14 @@ struct Shop: Sendable {
 
   var services: [Instance] { get throws { try status().services } }
 
-  /// Kills a process as the kernel would; the supervisor starts it again.
-  func killNow(_ name: String) throws {
+  /// Ends a process behind the supervisor's back, which starts it again.
+  func end(_ name: String, by signal: Int32 = SIGKILL) throws {
     let status = try status()
     let all = status.services + (status.consul.map { [$0] } ?? [])
     guard let pid = all.first(where: { $0.name == name })?.pid else {
-      throw Trouble("\(name) does not run, so it cannot be killed")
+      throw Trouble("\(name) does not run, so it cannot be ended")
     }
-    kill(pid, SIGKILL)
+    kill(pid, signal)
   }
 
   /// Has the supervisor end the process, or start the ended one, without its pause.
