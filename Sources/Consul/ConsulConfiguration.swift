@@ -44,9 +44,10 @@ package struct ConsulConfiguration: Sendable {
     if let address = value("CONSUL_HTTP_ADDR") { try setAddress(address) }
     token = value("CONSUL_HTTP_TOKEN")
     tokenFile = value("CONSUL_HTTP_TOKEN_FILE")
-    // Later it may be away for a moment, while somebody replaces it.
-    if let tokenFile, access(tokenFile, R_OK) != 0 {
-      throw BadSetting(key: "CONSUL_HTTP_TOKEN_FILE", expected: "a file that can be read")
+    // Later it may be away or empty for a moment, while somebody replaces it.
+    if let tokenFile, ConsulToken.read(tokenFile) == nil {
+      throw BadSetting(
+        key: "CONSUL_HTTP_TOKEN_FILE", expected: "a file that can be read and has a token in it")
     }
     basicCredentials = value("CONSUL_HTTP_AUTH")
     tls.verifies = try flag("CONSUL_HTTP_SSL_VERIFY") ?? true

@@ -37,7 +37,8 @@ final class ConsulToken: Sendable {
     held.withLock { $0.modified = .min }
   }
 
-  private static func read(_ path: String) -> String? {
+  /// The first word of a file, of its first 4 KiB; nil if it has none, or cannot be read.
+  static func read(_ path: String) -> String? {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
@@ -45,6 +46,7 @@ final class ConsulToken: Sendable {
     let count = Glibc.read(descriptor, &bytes, bytes.count)
     guard count > 0 else { return nil }
     let text = String(decoding: bytes[..<count], as: UTF8.self)
-    return String(text.drop(while: \.isWhitespace).prefix { !$0.isWhitespace })
+    let word = text.drop(while: \.isWhitespace).prefix { !$0.isWhitespace }
+    return word.isEmpty ? nil : String(word)
   }
 }

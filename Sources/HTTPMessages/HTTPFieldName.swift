@@ -51,6 +51,7 @@ package struct HTTPFieldName: Hashable, Sendable, ExpressibleByStringLiteral {
   package static let requestID: HTTPFieldName = "X-Request-Id"
   /// Milliseconds that the caller will still wait.
   package static let requestTimeout: HTTPFieldName = "X-Request-Timeout-Ms"
+  package static let retryPushback: HTTPFieldName = "X-Retry-Pushback-Ms"
   package static let retryAfter: HTTPFieldName = "Retry-After"
   package static let server: HTTPFieldName = "Server"
   package static let traceparent: HTTPFieldName = "traceparent"

@@ -104,6 +104,9 @@ package final class Balancer: Sendable {
     package let timesEjected: Int
   }
 
+  /// Endpoints that have left the list and are still busy with calls.
+  package var drainingCount: Int { table.withLock(\.drainingCount) }
+
   package var readings: [Reading] {
     let now = clock.now.nanoseconds
     return table.withLock { $0.readings(at: now) }

@@ -330,6 +330,13 @@ struct EndpointTable: Sendable {
 
   // MARK: - Readings
 
+  var drainingCount: Int {
+    endpoints.count { endpoint in
+      guard let endpoint else { return false }
+      return endpoint.removed != nil && endpoint.inFlight > 0
+    }
+  }
+
   func readings(at now: Int64) -> [Balancer.Reading] {
     listed.map { place, endpoint in
       Balancer.Reading(

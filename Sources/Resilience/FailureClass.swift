@@ -57,6 +57,9 @@ package enum FailureClass: String, Sendable, CaseIterable {
   /// Whether the upstream certainly did not see the request.
   package var isNotSent: Bool { self == .connectionRefused || self == .requestNotSent }
 
+  /// Whether a request is sent again after it, if its method and the answer allow it.
+  package var isEverRetried: Bool { mayBeResent(.idempotent, isInvited: true) }
+
   /// Whether the request may be sent again.
   ///
   /// - Parameter isInvited: the answer carried Retry-After, or a pushback that allows it.

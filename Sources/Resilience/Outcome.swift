@@ -7,6 +7,12 @@ package enum Outcome: Equatable, Sendable {
   /// Says nothing about the upstream: cancelled, or rejected on our side.
   case ignored
 
+  /// nil for all but failures.
+  var failure: FailureClass? {
+    guard case .failure(let failure, _) = self else { return nil }
+    return failure
+  }
+
   /// What is known of an attempt whose caller gave no classification of its own: values are
   /// successes, errors what they say of themselves, and unknown errors may have been processed.
   @inlinable

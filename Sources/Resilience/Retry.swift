@@ -76,7 +76,7 @@ package final class Retry: Policy {
         return last
       }
       context.attempt += 1
-      counters.count(.retry)
+      counters.countRetry(after: last.outcome.failure)
       let next = await operation(context)
       if next.outcome == .success {
         counters.count(.successfulWithRetry)

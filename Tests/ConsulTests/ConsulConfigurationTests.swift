@@ -61,10 +61,12 @@ struct ConsulConfigurationTests {
     }
   }
 
-  @Test("a token's file that is not there is told at once, and not by refusals later")
-  func missingTokenFile() {
+  @Test(
+    "a token's file that is not there, or has none, is told at once, and not by refusals later",
+    arguments: ["/nowhere/token", "/dev/null", "/tmp"])
+  func missingTokenFile(path: String) {
     let error = #expect(throws: ConsulConfiguration.BadSetting.self) {
-      try ConsulConfiguration(environment: ["CONSUL_HTTP_TOKEN_FILE": "/nowhere/token"])
+      try ConsulConfiguration(environment: ["CONSUL_HTTP_TOKEN_FILE": path])
     }
     #expect(error?.key == "CONSUL_HTTP_TOKEN_FILE")
   }

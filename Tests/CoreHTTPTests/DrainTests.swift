@@ -44,6 +44,31 @@ import Testing
     group.stop()
   }
 
+  @Test("once its end is announced each answer says close, and new connections are still taken")
+  func announced() async throws {
+    let group = EventLoopGroup(count: 1)
+    let server = HTTPServer(handler: testRoutes(), group: group, port: 0)
+    try await server.start()
+    try await withClient(of: server) { client in
+      try client.send(get("/hello"))
+      #expect(try client.answer()["Connection"] == nil)
+      server.announceEnd()
+      // A round trip later the only loop has taken notice.
+      try client.send(get("/hello"))
+      _ = try client.answer()
+    }
+    for _ in 0..<2 {
+      try await withClient(of: server) { client in
+        try client.send(get("/hello"))
+        let answer = try client.answer()
+        #expect(answer.status == 200 && answer["Connection"] == "close")
+        #expect(try client.rest().text == "")
+      }
+    }
+    await server.drain(within: .seconds(10))
+    group.stop()
+  }
+
   @Test("what has not finished by the limit is cut and cancelled")
   func limit() async throws {
     let group = EventLoopGroup(count: 1)

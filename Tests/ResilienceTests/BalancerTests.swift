@@ -92,6 +92,17 @@ struct BalancerTests {
     #expect(balancer.readings[0].inFlight == 0)
   }
 
+  @Test("an endpoint that left the list drains until its last call has ended")
+  func draining() throws {
+    let balancer = try balancer(2)
+    let call = try #require(hold(balancer))
+    #expect(balancer.drainingCount == 0)
+    balancer.update([])
+    #expect(balancer.drainingCount == 1)
+    call.selection.take()?.finish(.success, attemptTimeout: nil)
+    #expect(balancer.drainingCount == 0)
+  }
+
   @Test("the less loaded of two equals is chosen")
   func load() throws {
     let balancer = try balancer(2)

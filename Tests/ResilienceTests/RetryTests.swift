@@ -38,7 +38,9 @@ struct RetryTests {
     }
     #expect(error?.number == 3)
     #expect(operation.contexts.map(\.attempt) == [1, 2, 3])
-    #expect(retry.totals == Retry.Totals(failedWithRetry: 1, retries: 2))
+    #expect(
+      retry.totals
+        == Retry.Totals(failedWithRetry: 1, retries: 2, retriesAfter: [.serverError: 2]))
   }
 
   @Test("waits grow within base * 2^(n-1) and the cap", arguments: 1...40)

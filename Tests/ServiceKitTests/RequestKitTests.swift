@@ -217,6 +217,20 @@ struct RequestKitTests {
   }
 
   @Test(
+    "what was repeated here in vain is not to be repeated by the caller", arguments: [true, false])
+  func pushback(wasRetried: Bool) async throws {
+    let router = try router {
+      $0.get("/x", access: .anyone) { _ in
+        throw UpstreamFailure(
+          target: "peer", reason: .unavailable, cause: "a test", wasRetried: wasRetried)
+      }
+    }
+    let response = try await router.send(.get, "/x")
+    #expect(response.status.code == 503)
+    #expect(response.fields["X-Retry-Pushback-Ms"] == (wasRetried ? "-1" : nil))
+  }
+
+  @Test(
     "how long a client would wait is read from Prefer, within bounds",
     arguments: [
       ("wait=7", 7), ("WAIT=7", 7), ("respond-async, wait=7", 7), ("wait = 7", 7), ("wait=99", 10),

@@ -25,7 +25,7 @@ struct UpstreamDeadlineTests {
   }
 
   private func breaker(of peers: Peers) throws -> CircuitBreaker {
-    try #require(peers.namedBreakers.first { $0.target == "slow" }?.breaker)
+    try #require(peers.pipelines.first { $0.target == "slow" }?.pipeline.circuitBreaker)
   }
 
   /// - Parameter limit: what is left of the request's time; nil for all that an attempt gets.
@@ -76,6 +76,33 @@ struct UpstreamDeadlineTests {
       #expect(failure?.reason == .deadlineExceeded)
     }
     #expect(try breaker(of: peers).snapshot.totals.failed == 0)
+    #expect(peers.deadlineCounts == [.client: 6])
+  }
+
+  @Test("an attempt that times out by itself is no deadline's; a failure tells of its retries")
+  func attemptTimeout() async throws {
+    let server = try ScriptedServer { connection in
+      _ = connection.readRequest()
+      connection.waitForClose()
+    }
+    defer { server.close() }
+    let peers = try peers(server)
+    let upstream = peers.upstream("slow")
+    for (idempotency, wasRetried) in [(Idempotency.unsafe, false), (.safe, true)] {
+      var options = CallOptions()
+      options.attemptTimeout = .milliseconds(50)
+      options.idempotency = idempotency
+      let failure = await #expect(throws: UpstreamFailure.self) {
+        try await upstream.send(HTTPRequest(.get, "/"), options: options)
+      }
+      #expect(failure?.wasRetried == wasRetried)
+    }
+    #expect(peers.deadlineCounts == [:])
+    let view = try #require(peers.breakers().first { $0.target == "slow" })
+    #expect(view.calls == 4 && view.state == "closed" && !view.isForced)
+    // Two calls' worth of a fifth, less two retries, and what is always granted: three a second for ten.
+    #expect(view.retryBudget == 28 && view.retriesDenied == 0)
+    #expect(try peers.order(.forcedOpen, of: "slow").isForced)
   }
 
   @Test("what could not come back in time is not sent")
@@ -92,5 +119,6 @@ struct UpstreamDeadlineTests {
     }
     #expect(server.connectionCount == 0)
     #expect(try breaker(of: peers).state == .closed)
+    #expect(peers.deadlineCounts == [.client: 6])
   }
 }

@@ -95,8 +95,8 @@ extension Connection {
   }
 
   func decidePersistence(for response: HTTPResponse) {
-    // Draining may have begun while the handler worked. What was pipelined is still answered.
-    let isLast = server.isDraining && pending.isEmpty && !isMoreAtHand
+    // That may have begun while the handler worked. What was pipelined is still answered.
+    let isLast = server.isLeaving && pending.isEmpty && !isMoreAtHand
     if ResponseWriter.saysClose(response.fields) || (isLast && exchange.keepsAlive) {
       exchange.keepsAlive = false
       mustLinger = true

@@ -56,6 +56,13 @@ package final class HTTPServer: Sendable {
     }
   }
 
+  /// Says `Connection: close` in every answer from now on, and goes on accepting: clients that keep
+  /// connections make their next one elsewhere, if there is an elsewhere. To be called some time before
+  /// `drain`, for clients that no discovery tells.
+  package func announceEnd() {
+    for loop in state.withLock(\.loops) { loop.loop.execute { loop.announceEnd() } }
+  }
+
   /// Ends the server: accepts no more, closes idle connections, says `Connection: close` in every
   /// further answer, and returns when the last connection is closed. One that has sent nothing yet has the time
   /// for its head: a request may be on its way, and a close would answer it with a reset. What is still open

@@ -40,6 +40,8 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   /// Looks taken at the connections: the clock of their timeouts.
   private(set) var tick: UInt32 = 0
   private(set) var isDraining = false
+  /// Every answer says that it is its connection's last; so it is while the loop drains.
+  private(set) var isLeaving = false
   /// Bodies being streamed.
   var streams = 0
 
@@ -224,6 +226,8 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
 
   // MARK: Draining
 
+  func announceEnd() { isLeaving = true }
+
   /// Stops accepting, lets requests in flight finish, and closes what is left when `limit` is over.
   func drain(within limit: Duration) async {
     await withCheckedContinuation { continuation in
@@ -235,6 +239,7 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
     sendPosted()
     if !isDraining {
       isDraining = true
+      isLeaving = true
       stopAccepting(within: limit)
     }
     for connection in connections { connection.beginDraining() }

@@ -69,7 +69,7 @@ struct ServiceRunner<Service: ShopService> {
             server: server, signal: parts.sequencer.signal, grace: settings.shutdownGrace)),
         .init(
           service: DiscoveryStage(
-            peers: parts.context.peers, readiness: parts.readiness, port: server.port,
+            peers: parts.context.peers, readiness: parts.readiness, server: server,
             instance: parts.instance)),
       ],
       gracefulShutdownSignals: [.sigterm, .sigint],

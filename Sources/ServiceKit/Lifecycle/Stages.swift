@@ -55,17 +55,18 @@ struct DiscoveryStage: ServiceLifecycle.Service {
 
   let peers: Peers
   let readiness: Readiness
-  let port: UInt16
+  let server: HTTPServer
   let instance: String
 
   func run() async throws {
     await withTaskGroup(of: Void.self) { group in
       group.addTask {
-        await peers.stayRegistered(port: port, instance: instance, readiness: readiness)
+        await peers.stayRegistered(port: server.port, instance: instance, readiness: readiness)
       }
       // As above: told to stop, or cancelled.
       try? await gracefulShutdown()
       readiness.drain()
+      server.announceEnd()
       group.cancelAll()
       await group.waitForAll()
     }

@@ -15,7 +15,7 @@ enum ServiceMetrics {
         "consumer_lag", help: "Positions between this consumer and the head of a feed it reads.",
         lags.all.map { ([("source", $0.key)], Double($0.value)) })
     }
-    metrics.collect { [database = context.database] text in
+    metrics.collect { [database = context.database, peers = context.peers] text in
       let pool = database.statistics
       text.gauge(
         "db_connections", help: "Open connections to the database.",
@@ -38,12 +38,23 @@ enum ServiceMetrics {
           ([("kind", "working")], Double(load.working)),
           ([("kind", "waiting")], Double(load.waiting)),
         ])
+      let ended = peers.deadlineCounts
+      text.counter(
+        "deadline_exceeded_total",
+        help:
+          "Requests and calls whose time was used up: of callers here, on the way to a peer, in a queue.",
+        [
+          ([("where", "server")], Double(kit.deadlinesExceeded)),
+          ([("where", "client")], Double(ended[.client, default: 0])),
+          ([("where", "queue")], Double(ended[.queue, default: 0])),
+        ])
       text.counter(
         "requests_shed_total", help: "Requests turned away because too many were under way.",
         [([], Double(kit.requestsShed))])
     }
     metrics.collect { [peers = context.peers] text in
-      breakers(peers.namedBreakers.map { ($0.target, $0.breaker.snapshot) }, into: &text)
+      breakers(
+        peers.pipelines.map { ($0.target, $0.pipeline.circuitBreaker.snapshot) }, into: &text)
       text.counter(
         "resilience4j_retry_calls_total", help: "Logical calls by how they ended.",
         peers.registry.retries.flatMap { retry -> [(labels: [(String, String)], value: Double)] in
@@ -64,8 +75,13 @@ enum ServiceMetrics {
 
   private static func retries(_ retries: [Retry], into text: inout PrometheusText) {
     text.counter(
-      "retry_attempts_total", help: "Attempts after the first.",
-      retries.map { ([("name", $0.name)], Double($0.totals.retries)) })
+      "retry_attempts_total", help: "Attempts after the first, by how the one before had failed.",
+      retries.flatMap { retry in
+        let after = retry.totals.retriesAfter
+        return FailureClass.allCases.filter(\.isEverRetried).map {
+          ([("name", retry.name), ("reason", $0.rawValue)], Double(after[$0, default: 0]))
+        }
+      })
     text.gauge(
       "retry_budget_balance", help: "Retries that would be granted now.",
       retries.compactMap { retry in
@@ -86,7 +102,8 @@ enum ServiceMetrics {
         return [("healthy", peer.instances.count - ejected), ("ejected", ejected)].map {
           ([("name", peer.service), ("state", $0.0)], Double($0.1))
         }
-      })
+      }
+        + observed.map { ([("name", $0.peer), ("state", "draining")], Double($0.draining)) })
     text.gauge(
       "lb_panic", help: "1 while ejections are ignored because too few instances are healthy.",
       observed.map { ([("name", $0.peer)], $0.isPanicking ? 1 : 0) })
@@ -163,6 +180,17 @@ enum ServiceMetrics {
       "resilience4j_circuitbreaker_failure_rate",
       help: "Per cent of the window's calls; -1 while there are too few.",
       snapshots.map { ([("name", $0.0)], $0.1.failureRate) })
+    text.gauge(
+      "resilience4j_circuitbreaker_slow_call_rate",
+      help: "Per cent of the window's calls that were slow; -1 while there are too few.",
+      snapshots.map { ([("name", $0.0)], $0.1.slowCallRate) })
+    text.gauge(
+      "resilience4j_circuitbreaker_buffered_calls", help: "Calls in the window.",
+      snapshots.flatMap { name, snapshot in
+        [("successful", snapshot.recorded - snapshot.failed), ("failed", snapshot.failed)].map {
+          ([("name", name), ("kind", $0.0)], Double($0.1))
+        }
+      })
     text.counter(
       "resilience4j_circuitbreaker_calls_total", help: "Attempts by what the breaker saw.",
       snapshots.flatMap { name, snapshot -> [(labels: [(String, String)], value: Double)] in

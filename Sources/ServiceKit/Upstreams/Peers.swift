@@ -238,24 +238,26 @@ package final class Peers: Sendable {
   // MARK: For the administrator
 
   func breakers() -> [BreakerView] {
-    namedBreakers.map { BreakerView($0.breaker, target: $0.target) }
+    pipelines.map { BreakerView($0.pipeline, target: $0.target) }
   }
 
-  /// Each peer's breaker for calls, and the one for polls of its feed.
-  package var namedBreakers: [(target: String, breaker: CircuitBreaker)] {
-    registry.circuitBreakers.map { ($0.name, $0) }
-      + pollRegistry.circuitBreakers.map { ("\($0.name):feed", $0) }
+  /// The policies of each peer known by now: of calls, and of polls of its feed.
+  package var pipelines: [(target: String, pipeline: ResiliencePipeline)] {
+    let known = clients.withLock { $0.byName.values.map(\.client) }.sorted { $0.name < $1.name }
+    return known.map { ($0.name, $0.pipeline) }
+      + known.map { ("\($0.name):feed", $0.pollPipeline) }
   }
 
   /// - Throws: `NotFound` for a peer that this service does not call.
   func order(
     _ state: CircuitBreaker.ManualState, of target: String
   ) throws(NotFound) -> BreakerView {
-    guard let breaker = namedBreakers.first(where: { $0.target == target })?.breaker else {
+    guard let pipeline = pipelines.first(where: { $0.target == target })?.pipeline else {
       throw NotFound("circuit breaker")
     }
+    let breaker = pipeline.circuitBreaker
     if state == .closed { breaker.reset() } else { breaker.transition(to: state) }
-    return BreakerView(breaker, target: target)
+    return BreakerView(pipeline, target: target)
   }
 
   /// Each peer known by now, with its instances.
@@ -298,6 +300,8 @@ package final class Peers: Sendable {
     let watch: WatchCounts?
     let ejections: [BalancerEvent.EjectionReason: Int]
     let isPanicking: Bool
+    /// Instances that have left the list and are still busy with calls.
+    let draining: Int
   }
 
   var observed: [Observed] {
@@ -305,8 +309,16 @@ package final class Peers: Sendable {
       Observed(
         peer: known.endpoints.name, watchAge: known.watch?.current.age(),
         watch: known.watch?.counts, ejections: known.client.balancer.ejections,
-        isPanicking: known.client.balancer.isPanicking)
+        isPanicking: known.client.balancer.isPanicking,
+        draining: known.client.balancer.drainingCount)
     }.sorted { $0.peer < $1.peer }
+  }
+
+  /// Calls whose time was used up since the start, by where it ran out on this side.
+  var deadlineCounts: [DeadlineExceeded.Place: Int] {
+    clients.withLock { $0.byName.values.map(\.client) }.reduce(into: [:]) {
+      $0.merge($1.deadlineCounts, uniquingKeysWith: +)
+    }
   }
 
   /// Singleton work by its name, and whether this instance does it now; empty without Consul.

@@ -57,12 +57,18 @@ package struct UpstreamFailure: RetryableFailure {
   /// For the log.
   package let cause: String
   package let retryAfter: Duration?
+  /// It was tried more than once here: who is told of it should leave it at that.
+  package let wasRetried: Bool
 
-  package init(target: String, reason: Reason, cause: String, retryAfter: Duration? = nil) {
+  package init(
+    target: String, reason: Reason, cause: String, retryAfter: Duration? = nil,
+    wasRetried: Bool = false
+  ) {
     self.target = target
     self.reason = reason
     self.cause = cause
     self.retryAfter = retryAfter
+    self.wasRetried = wasRetried
   }
 
   package var kind: FailureKind {

@@ -18,6 +18,7 @@ final class UpstreamClient: Upstream {
   let pipeline: ResiliencePipeline
   let pollPipeline: ResiliencePipeline
   private let faults: FaultPoints?
+  private let deadlinesExceeded = Mutex<[DeadlineExceeded.Place: Int]>([:])
 
   init(
     name: String, client: CurlClient, signer: ServiceTokenSigner?, endpoints: PeerEndpoints,
@@ -37,6 +38,9 @@ final class UpstreamClient: Upstream {
     preset.circuitBreaker = .longPoll
     pollPipeline = pollRegistry.pipeline(name, preset: preset)
   }
+
+  /// Calls whose time was used up since the start, by where it ran out.
+  var deadlineCounts: [DeadlineExceeded.Place: Int] { deadlinesExceeded.withLock { $0 } }
 
   func send(_ request: HTTPRequest, options: CallOptions) async throws -> HTTPResponse {
     let now = MonotonicClock().now
@@ -60,7 +64,7 @@ final class UpstreamClient: Upstream {
         try await self.attempt(request, context, options, &course)
       }
     } catch {
-      throw try failure(for: error)
+      throw try failure(for: error, course)
     }
   }
 
@@ -183,7 +187,7 @@ final class UpstreamClient: Upstream {
       retryAfter: response.fields[.retryAfter].flatMap {
         RetryAfter.parse($0, now: Timestamp.now().seconds)
       },
-      pushback: response.fields["X-Retry-Pushback-Ms"].map(Pushback.init(header:)),
+      pushback: response.fields[.retryPushback].map(Pushback.init(header:)),
       hasOtherEndpoint: hasOther)
     return switch response.status.code {
     case 408, 502, 504: .failure(.gatewayFailure, advice: advice)
@@ -210,18 +214,35 @@ final class UpstreamClient: Upstream {
   }
 
   /// The error for the caller. Cancellation stays what it is.
-  private func failure(for error: any Error) throws -> UpstreamFailure {
+  private func failure(for error: any Error, _ course: Course) throws -> UpstreamFailure {
+    if let place = Self.whereTimeEnded(error, course) {
+      deadlinesExceeded.withLock { $0[place, default: 0] += 1 }
+    }
+    let reason: UpstreamFailure.Reason
+    var retryAfter: Duration? = .seconds(1)
     switch error {
     case is CancellationError: throw error
     case let error as CallNotPermitted:
-      UpstreamFailure(
-        target: name, reason: .circuitOpen, cause: "\(error)",
-        retryAfter: error.retryAfter ?? .seconds(1))
+      reason = .circuitOpen
+      retryAfter = error.retryAfter ?? retryAfter
     case is DeadlineExceeded, HTTPClientError.timedOut:
-      UpstreamFailure(target: name, reason: .deadlineExceeded, cause: "\(error)")
-    default:
-      UpstreamFailure(
-        target: name, reason: .unavailable, cause: "\(error)", retryAfter: .seconds(1))
+      reason = .deadlineExceeded
+      retryAfter = nil
+    default: reason = .unavailable
+    }
+    return UpstreamFailure(
+      target: name, reason: reason, cause: "\(error)", retryAfter: retryAfter,
+      wasRetried: course.tried.count > 1)
+  }
+
+  /// nil unless it was the call's deadline that ended it: an attempt's own timeout is another matter.
+  private static func whereTimeEnded(
+    _ error: any Error, _ course: Course
+  ) -> DeadlineExceeded.Place? {
+    switch error {
+    case let error as DeadlineExceeded: error.place
+    case HTTPClientError.timedOut where course.isCutShort: .client
+    default: nil
     }
   }
 }
