@@ -12,7 +12,7 @@ package struct CallContext: Sendable {
   /// the rest of a breaker.
   var began: MonotonicInstant?
   /// Nanoseconds; Int64.max for no limit. Kept as a number because converting costs more than using.
-  var attemptTimeoutNanoseconds: Int64
+  @usableFromInline var attemptTimeoutNanoseconds: Int64
 
   /// - Parameters:
   ///   - deadline: the pipeline takes the soonest of this, `Deadline.current` and its own total.

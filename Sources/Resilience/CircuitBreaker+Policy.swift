@@ -8,18 +8,13 @@ extension CircuitBreaker: Policy {
     // Not a permit: an operation always comes back, so nothing can be dropped.
     let admission: Admission
     do throws(CallNotPermitted) {
-      admission = try admit(context)
+      admission = try admit(attemptTimeout: context.attemptTimeoutNanoseconds)
     } catch {
       return .ignored(error)
     }
     let attempt = await operation(context)
     settle(admission, by: attempt.outcome)
     return attempt
-  }
-
-  @usableFromInline
-  func admit(_ context: CallContext) throws(CallNotPermitted) -> Admission {
-    try admit(attemptTimeout: context.attemptTimeoutNanoseconds)
   }
 
   @usableFromInline

@@ -84,6 +84,7 @@ package final class CircuitBreaker: Sendable {
 
   /// As `tryAcquirePermit`, for those who settle it whatever happens: one that was given without the
   /// lock is counted then.
+  @usableFromInline
   func admit(attemptTimeout: Int64) throws(CallNotPermitted) -> Admission {
     let now = coarseNow.nanoseconds
     let epoch = epochOpenToAll.load(ordering: .acquiring)

@@ -49,10 +49,16 @@ struct WindowCounts: Equatable, Sendable {
     if slow { self.slow -= 1 }
   }
 
-  mutating func subtract(_ other: WindowCounts) {
-    recorded -= other.recorded
-    failed -= other.failed
-    slow -= other.slow
+  static func + (one: WindowCounts, other: WindowCounts) -> WindowCounts {
+    WindowCounts(
+      recorded: one.recorded + other.recorded, failed: one.failed + other.failed,
+      slow: one.slow + other.slow)
+  }
+
+  static func - (one: WindowCounts, other: WindowCounts) -> WindowCounts {
+    WindowCounts(
+      recorded: one.recorded - other.recorded, failed: one.failed - other.failed,
+      slow: one.slow - other.slow)
   }
 
   /// Whether `percent` or more of the results failed, in integers: rounding must not decide.

@@ -9,8 +9,6 @@
 package struct Attempt<Value> {
   @usableFromInline package let result: Result<Value, any Error>
   @usableFromInline package let outcome: Outcome
-  /// The rejection that ended retrying while `result` keeps the failure that came before it.
-  @usableFromInline package var suppressed: (any Error)?
 
   @inlinable
   package init(_ result: Result<Value, any Error>, _ outcome: Outcome) {

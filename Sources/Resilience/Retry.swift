@@ -82,10 +82,10 @@ package final class Retry: Policy {
         counters.count(.successfulWithRetry)
         return next
       }
-      if let rejection = next.localRejection, !config.retriesCallNotPermitted {
+      if next.localRejection != nil, !config.retriesCallNotPermitted {
         // The failure that made us retry tells more than our own refusal to ask again.
+        counters.count(.refused)
         counters.count(.failedWithRetry)
-        last.suppressed = rejection
         return last
       }
       last = next

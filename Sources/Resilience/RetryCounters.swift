@@ -13,6 +13,9 @@ extension Retry {
     /// not among them.
     package var retriesAfter: [FailureClass: Int] = [:]
     package var budgetDenied = 0
+    /// Retries that our own side refused further in, such as an open circuit: the call ended with the
+    /// failure that it had.
+    package var refused = 0
   }
 }
 
@@ -20,7 +23,7 @@ extension Retry {
 final class RetryCounters: Sendable {
   enum Kind {
     case successfulWithoutRetry, successfulWithRetry, failedWithRetry, failedWithoutRetry
-    case budgetDenied
+    case budgetDenied, refused
   }
 
   private let successfulWithoutRetry = Atomic(0)
@@ -29,6 +32,7 @@ final class RetryCounters: Sendable {
   private let failedWithoutRetry = Atomic(0)
   private let retries = Mutex((all: 0, after: [FailureClass: Int]()))
   private let budgetDenied = Atomic(0)
+  private let refused = Atomic(0)
 
   func count(_ kind: Kind) {
     switch kind {
@@ -37,6 +41,7 @@ final class RetryCounters: Sendable {
     case .failedWithRetry: failedWithRetry.add(1, ordering: .relaxed)
     case .failedWithoutRetry: failedWithoutRetry.add(1, ordering: .relaxed)
     case .budgetDenied: budgetDenied.add(1, ordering: .relaxed)
+    case .refused: refused.add(1, ordering: .relaxed)
     }
   }
 
@@ -58,6 +63,7 @@ final class RetryCounters: Sendable {
       failedWithRetry: failedWithRetry.load(ordering: .relaxed),
       failedWithoutRetry: failedWithoutRetry.load(ordering: .relaxed),
       retries: retries.all, retriesAfter: retries.after,
-      budgetDenied: budgetDenied.load(ordering: .relaxed))
+      budgetDenied: budgetDenied.load(ordering: .relaxed),
+      refused: refused.load(ordering: .relaxed))
   }
 }

@@ -4,57 +4,62 @@
 /// min(k, buckets) of them, so an idle hour costs no more than one full turn.
 struct TimeWindow: Sendable {
   private let bucketWidth: Int64
-  private var buckets: [WindowCounts]
-  /// The newest bucket's number since the clock's start, and its place in the ring.
-  private var newest: Int64?
+  /// The newest bucket, apart from the others so that recording touches no array.
+  private var newest = WindowCounts()
+  /// Its number since the clock's start; nil before the first result.
+  private var newestNumber: Int64?
   /// Until then nothing is too old, and no division is needed to know it.
   private var newestEnd = Int64.min
-  private var position = 0
-  private(set) var counts = WindowCounts()
+  /// The other buckets, a ring; and the place of the oldest, or of one that was never filled.
+  private var older: [WindowCounts]
+  private var oldest = 0
+  private var olderCounts = WindowCounts()
 
-  /// - Parameter bucketWidth: nanoseconds.
+  /// - Parameters:
+  ///   - bucketWidth: nanoseconds.
+  ///   - buckets: one or more.
   init(bucketWidth: Int64, buckets: Int) {
     self.bucketWidth = bucketWidth
-    self.buckets = Array(repeating: WindowCounts(), count: buckets)
+    older = Array(repeating: WindowCounts(), count: buckets - 1)
   }
+
+  var counts: WindowCounts { olderCounts + newest }
 
   @inline(__always)
   mutating func record(failed: Bool, slow: Bool, at now: Int64) {
     moveOn(to: now)
-    buckets[position].add(failed: failed, slow: slow)
-    counts.add(failed: failed, slow: slow)
+    newest.add(failed: failed, slow: slow)
   }
 
   /// Forgets what is too old at `now`. An instant before the newest bucket, read by another thread a
   /// moment ago, is filed there.
   @inline(__always)
   mutating func moveOn(to now: Int64) {
-    if now >= newestEnd { begin(now.floorDivided(by: bucketWidth)) }
+    if now >= newestEnd { beginBucket(at: now) }
   }
 
-  /// - Parameter current: a bucket's number.
   @inline(never)
-  private mutating func begin(_ current: Int64) {
-    newestEnd = (current + 1).saturatingMultiply(bucketWidth)
-    guard let newest else {
-      self.newest = current
+  private mutating func beginBucket(at now: Int64) {
+    let number = now.floorDivided(by: bucketWidth)
+    newestEnd = (number + 1).saturatingMultiply(bucketWidth)
+    guard let last = newestNumber else {
+      newestNumber = number
       return
     }
-    guard current > newest else { return }
-    for _ in 0..<min(current - newest, Int64(buckets.count)) {
-      position = position + 1 == buckets.count ? 0 : position + 1
-      counts.subtract(buckets[position])
-      buckets[position] = WindowCounts()
-    }
-    self.newest = current
+    guard number > last else { return }
+    for _ in 0..<min(number - last, Int64(older.count + 1)) { putNewestAside() }
+    newestNumber = number
   }
 
-  mutating func clear() {
-    for index in buckets.indices { buckets[index] = WindowCounts() }
-    counts = WindowCounts()
-    newest = nil
-    newestEnd = .min
+  private mutating func putNewestAside() {
+    defer { newest = WindowCounts() }
+    guard !older.isEmpty else { return }
+    olderCounts = olderCounts - older[oldest] + newest
+    older[oldest] = newest
+    oldest = oldest + 1 == older.count ? 0 : oldest + 1
   }
+
+  mutating func clear() { self = TimeWindow(bucketWidth: bucketWidth, buckets: older.count + 1) }
 }
 
 extension Int64 {

@@ -180,8 +180,8 @@ struct RetryTests {
     #expect(operation.attempts == 0)
   }
 
-  @Test("a retry that our own side refuses surfaces the failure before it, the refusal suppressed")
-  func suppressed() throws {
+  @Test("a retry that our own side refuses surfaces the failure before it, and is counted")
+  func refused() throws {
     struct Refused: LocalRejection { let retryAfter: Duration? = nil }
     let retry = try retry()
     let context = context()
@@ -193,10 +193,13 @@ struct RetryTests {
             .failure(.serverError))
           : .ignored(Refused())
       }
-      return (error: "\(attempt.result)", isSuppressed: attempt.suppressed is Refused)
+      return "\(attempt.result)"
     }
-    #expect(attempt.error.contains("number: 1"))
-    #expect(attempt.isSuppressed)
+    #expect(attempt.contains("number: 1"))
+    #expect(
+      retry.totals
+        == Retry.Totals(
+          failedWithRetry: 1, retries: 1, retriesAfter: [.serverError: 1], refused: 1))
   }
 
   // MARK: - Any sequence

@@ -90,6 +90,9 @@ enum ServiceMetrics {
     text.counter(
       "retry_budget_denied_total", help: "Retries that the budget did not grant.",
       retries.map { ([("name", $0.name)], Double($0.totals.budgetDenied)) })
+    text.counter(
+      "retry_refused_total", help: "Retries that an open circuit or the like did not let through.",
+      retries.map { ([("name", $0.name)], Double($0.totals.refused)) })
   }
 
   private static func endpoints(
