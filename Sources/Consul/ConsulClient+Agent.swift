@@ -1,11 +1,5 @@
 import HTTPMessages
 
-/// Who the agent is: what a readiness check compares, lest a stranger's agent answer.
-package struct AgentIdentity: Sendable, Equatable {
-  package let nodeName: String
-  package let datacenter: String
-}
-
 /// A service as the local agent knows it.
 package struct AgentService: Sendable, Equatable {
   package let id: String
@@ -19,26 +13,6 @@ package struct AgentService: Sendable, Equatable {
 }
 
 extension ConsulClient {
-  /// `GET /v1/agent/self`.
-  package func agentSelf() async throws -> AgentIdentity {
-    struct Answer: Decodable {
-      struct Configuration: Decodable {
-        let nodeName: String
-        let datacenter: String?
-      }
-      let config: Configuration
-    }
-    let answer = try decode(Answer.self, try await send(.get, ["agent", "self"]))
-    return AgentIdentity(
-      nodeName: answer.config.nodeName, datacenter: answer.config.datacenter ?? "")
-  }
-
-  /// `GET /v1/status/leader`: the leader's address, nil while there is none.
-  package func leader() async throws -> String? {
-    let leader = try decode(String.self, try await send(.get, ["status", "leader"]))
-    return leader.isEmpty ? nil : leader
-  }
-
   /// Registers a service with its check, in place of what the id held.
   package func register(_ registration: ServiceRegistration, boot: String) async throws {
     // Without the parameter, a check that is no longer sent would stay for ever.

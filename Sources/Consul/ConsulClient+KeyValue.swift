@@ -34,16 +34,6 @@ extension ConsulClient {
       hasLeader: response.fields["X-Consul-KnownLeader"]?.lowercased() != "false")
   }
 
-  /// `PUT /v1/kv/:key`.
-  package func setValue(_ value: String, of key: String) async throws {
-    _ = try await send(.put, ["kv"] + Self.parts(of: key), body: Array(value.utf8))
-  }
-
-  /// `DELETE /v1/kv/:key`; one that is not there is success.
-  package func removeValue(of key: String) async throws {
-    _ = try await send(.delete, ["kv"] + Self.parts(of: key))
-  }
-
   static func parts(of key: String) -> [String] {
     key.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
   }

@@ -169,8 +169,6 @@ package final class ConsulRegistration: Sendable {
     maintenance.withLock { $0 = reason }
   }
 
-  package var maintenanceReason: String? { maintenance.withLock { $0 } }
-
   // MARK: Leaving
 
   /// Takes this instance out of Consul, unless a newer process owns its id. Works in a cancelled task

@@ -2,8 +2,8 @@ import Synchronization
 
 /// What a watch has seen.
 package enum WatchEvent: Sendable {
-  /// Another list; its index is Consul's.
-  case endpoints([Endpoint], index: UInt64)
+  /// Another list.
+  case endpoints([Endpoint])
   /// Consul does not answer, or has no leader: the list known stays in use. Told at once, then once
   /// a minute.
   case degraded(reason: ConsulError)
@@ -35,12 +35,8 @@ package final class ServiceWatch: Sendable {
   private struct State {
     var snapshot: EndpointSnapshot
     var counts = WatchCounts()
-    var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
-    var ticket = 0
   }
   private let state: Mutex<State>
-
-  private static let waitersMax = 1024
 
   package init(
     service: String, client: ConsulClient,
@@ -84,20 +80,14 @@ package final class ServiceWatch: Sendable {
   private func take(_ finding: WatchState<[Endpoint]>.Finding, index: UInt64) {
     switch finding {
     case .changed(let endpoints):
-      state.withLock { $0.counts.updates += 1 }
-      publish { snapshot in
-        snapshot.endpoints = endpoints
-        snapshot.index = index
-        snapshot.source = .live
-        snapshot.confirmedAt = .now
+      state.withLock { state in
+        state.counts.updates += 1
+        state.snapshot.endpoints = endpoints
+        state.snapshot.confirm(index: index)
       }
-      report(.endpoints(endpoints, index: index))
+      report(.endpoints(endpoints))
     case .confirmed:
-      publish { snapshot in
-        snapshot.index = index
-        snapshot.source = .live
-        snapshot.confirmedAt = .now
-      }
+      state.withLock { $0.snapshot.confirm(index: index) }
     case .held:
       markHeld()
     }
@@ -108,58 +98,13 @@ package final class ServiceWatch: Sendable {
       if state.snapshot.source == .live { state.snapshot.source = .held }
     }
   }
+}
 
-  private func publish(_ change: (inout EndpointSnapshot) -> Void) {
-    let waiting = state.withLock { state in
-      change(&state.snapshot)
-      defer { state.waiting = [:] }
-      return state.waiting
-    }
-    for continuation in waiting.values { continuation.resume() }
-  }
-
-  // MARK: The first list
-
-  /// The list, as soon as there is one; at once if there is one already.
-  ///
-  /// - Returns: nil if none came within `limit`, or too many callers wait for it.
-  /// - Throws: `CancellationError`.
-  package func firstList(within limit: Duration) async throws -> EndpointSnapshot? {
-    if let known = resolved { return known }
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { await self.waitForList() }
-      group.addTask { try await Task.sleep(for: limit) }
-      try await group.next()
-      group.cancelAll()
-    }
-    try Task.checkCancellation()
-    return resolved
-  }
-
-  private var resolved: EndpointSnapshot? {
-    let snapshot = current
-    return snapshot.source == .unresolved ? nil : snapshot
-  }
-
-  /// Returns when the first list is there, or when cancelled.
-  private func waitForList() async {
-    let ticket = state.withLock { state in
-      state.ticket += 1
-      return state.ticket
-    }
-    await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
-        let mustWait = state.withLock { state in
-          guard state.snapshot.source == .unresolved, state.waiting.count < Self.waitersMax,
-            !Task.isCancelled
-          else { return false }
-          state.waiting[ticket] = continuation
-          return true
-        }
-        if !mustWait { continuation.resume() }
-      }
-    } onCancel: {
-      state.withLock { $0.waiting.removeValue(forKey: ticket) }?.resume()
-    }
+extension EndpointSnapshot {
+  /// Consul has the list as it is here.
+  fileprivate mutating func confirm(index: UInt64) {
+    self.index = index
+    source = .live
+    confirmedAt = .now
   }
 }

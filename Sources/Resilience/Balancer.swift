@@ -101,7 +101,6 @@ package final class Balancer: Sendable {
     /// The moving average, decayed to the present.
     package let latency: Duration
     package let isEjected: Bool
-    package let timesEjected: Int
   }
 
   /// Endpoints that have left the list and are still busy with calls.

@@ -36,8 +36,5 @@ extension CircuitBreaker {
     /// theirs can be dropped.
     package var permitsIssued = 0
     package var permitsSettled = 0
-
-    /// Permits in somebody's hands.
-    package var permitsOutstanding: Int { permitsIssued - permitsSettled }
   }
 }

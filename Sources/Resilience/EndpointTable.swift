@@ -342,7 +342,7 @@ struct EndpointTable: Sendable {
       Balancer.Reading(
         endpoint: keys[place], weight: endpoint.weight, inFlight: endpoint.inFlight,
         latency: .nanoseconds(Int64(endpoint.latency.value(tau: tau, at: now))),
-        isEjected: endpoint.record.isEjected, timesEjected: endpoint.record.timesEjected)
+        isEjected: endpoint.record.isEjected)
     }
   }
 }

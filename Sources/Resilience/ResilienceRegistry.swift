@@ -77,10 +77,6 @@ package struct ResilienceRegistry: Sendable {
   package var retries: [Retry] {
     storage.retries.withLock { $0.values.sorted { $0.name < $1.name } }
   }
-
-  package var bulkheads: [Bulkhead] {
-    storage.bulkheads.withLock { $0.values.sorted { $0.name < $1.name } }
-  }
 }
 
 extension Dictionary {

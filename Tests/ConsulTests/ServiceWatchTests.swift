@@ -12,9 +12,8 @@ struct ServiceWatchTests {
     let watch = ServiceWatch(service: "followed", client: client, report: told.report)
     #expect(watch.current.source == .unresolved)
     let running = Task { await watch.run() }
-    let first = try await watch.firstList(within: .seconds(10))
-    #expect(first?.endpoints == [])
-    #expect(first?.source == .live)
+    #expect(await told.wait { $0.list != nil }?.list == [])
+    #expect(watch.current.source == .live)
     let instance = try readyInstance()
     defer { instance.close() }
     let wanted = ServiceRegistration(name: "followed", host: "127.0.0.1", port: instance.port)
@@ -60,34 +59,33 @@ struct ServiceWatchTests {
     try await consul.stop()
   }
 
-  @Test("the first list is nil when none comes in time")
+  @Test("there is no list while none has come")
   func neverResolved() async throws {
     let port = try LoopbackPort.free(1)[0]
     let client = ConsulClient(
       try ConsulConfiguration(environment: ["CONSUL_HTTP_ADDR": "127.0.0.1:\(port)"]),
       http: FakeConsul { _ in throw ConsulError.unreachable("nobody") })
-    let watch = ServiceWatch(service: "absent", client: client)
+    let told = Told<WatchEvent>()
+    let watch = ServiceWatch(service: "absent", client: client, report: told.report)
     let running = Task { await watch.run() }
-    #expect(try await watch.firstList(within: .milliseconds(50)) == nil)
+    await told.wait { if case .degraded = $0 { true } else { false } }
+    #expect(watch.current.source == .unresolved)
+    #expect(watch.current.age() == nil)
     running.cancel()
     await running.value
   }
 
-  @Test("cancellation ends a poll, and a wait for the first list, at once")
+  @Test("cancellation ends a poll at once")
   func cancellation() async throws {
     let client = try client(of: try await sharedConsul())
     let told = Told<WatchEvent>()
     let watch = ServiceWatch(service: "cancelled", client: client, report: told.report)
     let running = Task { await watch.run() }
     await told.wait { $0.list != nil }
-    let idle = ServiceWatch(service: "idle", client: client)
-    let waiting = Task { try await idle.firstList(within: .seconds(60)) }
     let clock = ContinuousClock()
     let elapsed = await clock.measure {
       running.cancel()
       await running.value
-      waiting.cancel()
-      await #expect(throws: CancellationError.self) { try await waiting.value }
     }
     #expect(elapsed < .seconds(1))
   }
@@ -112,6 +110,6 @@ struct ServiceWatchTests {
 
 extension WatchEvent {
   fileprivate var list: [Endpoint]? {
-    if case .endpoints(let list, _) = self { list } else { nil }
+    if case .endpoints(let list) = self { list } else { nil }
   }
 }

@@ -154,7 +154,7 @@ package final class Peers: Sendable {
   ) {
     let peer: Logger.Metadata = ["peer": "\(endpoints.name)"]
     switch event {
-    case .endpoints(let list, _):
+    case .endpoints(let list):
       endpoints.publish(list, source: .consul)
       logger.info(
         "a peer's instances changed",

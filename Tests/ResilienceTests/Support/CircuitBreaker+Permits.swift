@@ -1,0 +1,6 @@
+import Resilience
+
+extension CircuitBreaker.Totals {
+  /// Permits in somebody's hands.
+  var permitsOutstanding: Int { permitsIssued - permitsSettled }
+}
