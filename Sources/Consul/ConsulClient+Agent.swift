@@ -2,11 +2,17 @@ import HTTPMessages
 
 /// A service as the local agent knows it.
 package struct AgentService: Sendable, Equatable {
+  /// `ServiceRegistration.id`, where it is one of ours.
   package let id: String
+  /// Under which peers look it up: `order-service`.
   package let name: String
+  /// Empty for one registered without an address: it is at its node's.
   package let host: String
+  /// 0 for one registered without a port.
   package let port: UInt16
+  /// `Tags`; `RegistrationVerdict` compares them as a set.
   package let tags: [String]
+  /// `Meta`: what whoever registered it wrote there; for ours `boot` is among it.
   package let meta: [String: String]
   /// `Weights.Passing`; 1 for an agent that does not say.
   package let weight: Int

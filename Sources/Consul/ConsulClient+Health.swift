@@ -2,6 +2,7 @@ import HTTPMessages
 
 /// One answer of `GET /v1/health/service/:name`.
 package struct HealthAnswer: Sendable {
+  /// In the order of their ids, each address once, none without an address or a port.
   package let endpoints: [Endpoint]
   /// X-Consul-Index; 0 if absent or unreadable.
   package let index: UInt64

@@ -7,24 +7,32 @@ import HTTPMessages
 package struct ConsulConfiguration: Sendable {
   /// `host:port`, or `unix:` and the path of a socket: a request's authority.
   package var authority = "127.0.0.1:8500"
+  /// Whether the agent is spoken to by TLS: `CONSUL_HTTP_SSL`, or an address with `https://`.
   package var isSecure = false
   /// Put before every path: empty, or `/prefix`.
   package var pathPrefix = ""
   /// For `X-Consul-Token`; a file wins over it.
   package var token: String?
+  /// `CONSUL_HTTP_TOKEN_FILE`: read with the first request, again when it has changed and after a
+  /// 403.
   package var tokenFile: String?
   /// `user:password` for HTTP basic authentication.
   package var basicCredentials: String?
   /// For the `CurlClient` that carries the requests.
   package var tls = ClientTLS()
+  /// `CONSUL_NAMESPACE`, sent as `ns` with every request; nil leaves it to the agent.
   package var namespace: String?
+  /// `CONSUL_PARTITION`, sent as `partition` with every request; nil leaves it to the agent.
   package var partition: String?
 
+  /// The agent of this machine, at its usual port, without a token.
   package init() {}
 
   /// A setting that cannot be used. Secrets are not repeated in it.
   package struct BadSetting: Error, Equatable, CustomStringConvertible {
+    /// The variable of the environment: `CONSUL_HTTP_ADDR`.
     package let key: String
+    /// What would have been right, in words.
     package let expected: String
     package var description: String { "\(key): expected \(expected)" }
   }

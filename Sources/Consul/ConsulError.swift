@@ -2,17 +2,19 @@
 package enum ConsulError: Error, Equatable {
   /// 400: our own mistake (unknown JSON field, missing name); not to be repeated.
   case badRequest(String)
-  /// 403: the token is unknown or may not; it is read anew before the next try.
+  /// 403: the token is unknown or may not; its file, if it has one, is read anew for the next try.
   case forbidden(String)
   /// 404 where it is no plain answer.
   case notFound
-  /// 500 `No cluster leader`: the last good answer holds.
+  /// 500 `No cluster leader`, or an answer that says so in its head: the last good answer holds.
   case noLeader
-  /// 500 `… does not have associated TTL` (404 in newer agents): the check is gone, register again.
+  /// 500 `… does not have associated TTL`: what Consul 1.8 answers to the heartbeat of a check that
+  /// is gone. Newer agents answer 404, which is `notFound`. Our checks are HTTP ones, which send no
+  /// heartbeats: that one is gone is seen in the agent's list of checks (`RegistrationVerdict`).
   case checkLost
   /// 429 or another 5xx.
   case unavailable(status: Int)
-  /// No answer: refused, reset, timed out.
+  /// No answer: refused, reset, timed out, or whatever else kept the HTTP client from having one.
   case unreachable(String)
   /// An answer that is not what the API promises.
   case badAnswer(String)

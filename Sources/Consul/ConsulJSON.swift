@@ -1,7 +1,8 @@
 import Foundation
 
 /// The agent's JSON. Its keys are Go's (`ID`, `CheckID`, `LockIndex`, `HTTP`), ours begin in lower
-/// case (`id`, `checkID`, `lockIndex`, `http`). The keys of dictionaries are data and stay as they are.
+/// case (`id`, `checkID`, `lockIndex`, `http`). The keys of dictionaries are data and stay as they
+/// are.
 enum ConsulJSON {
   static func decode<Value: Decodable>(_: Value.Type, _ bytes: [UInt8]) throws -> Value {
     let decoder = JSONDecoder()

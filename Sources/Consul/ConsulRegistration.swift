@@ -2,12 +2,14 @@ import Synchronization
 
 /// What became of a registration.
 package enum RegistrationEvent: Sendable, Equatable {
+  /// Why an instance was registered: for the first time by this process, because the agent had
+  /// forgotten it, or because the agent held something else than was set.
   package enum Reason: String, Sendable {
     case initial, lost, drift
   }
   case registered(Reason)
   /// Consul does not answer or refuses; it is tried again, unless `isTemporary` is false. Told at
-  /// once, then once a minute.
+  /// once, then at most once a minute until Consul answers again.
   case failed(ConsulError)
   /// The agent no longer knows this instance; it is registered again.
   case lost
@@ -24,6 +26,7 @@ package enum RegistrationEvent: Sendable, Equatable {
 ///
 /// The order of a shutdown: cancel the task of `run`, await it, then `deregister`.
 package final class ConsulRegistration: Sendable {
+  /// What the agent is told, each time anew.
   package let registration: ServiceRegistration
   /// Tells this process from every other that registers under the same id.
   package let boot: String
@@ -39,6 +42,7 @@ package final class ConsulRegistration: Sendable {
   private static let warnEvery: Duration = .seconds(60)
   private static let deregisterCallTimeout: Duration = .seconds(1)
 
+  /// - Parameter report: called from `run` and `deregister`, one event after the other.
   package init(
     _ registration: ServiceRegistration, client: ConsulClient,
     report: @escaping @Sendable (RegistrationEvent) -> Void = { _ in }
@@ -50,7 +54,8 @@ package final class ConsulRegistration: Sendable {
     boot = String(random.next(), radix: 16) + String(random.next(), radix: 16)
   }
 
-  /// Whether the agent held this instance when last asked.
+  /// Whether the agent held this instance when last asked or told. False after `deregister`,
+  /// whatever came of that.
   package var isRegistered: Bool { isHeld.withLock { $0 } }
 
   // MARK: Staying registered
@@ -163,7 +168,8 @@ package final class ConsulRegistration: Sendable {
   /// when the agent forgets and is told again.
   ///
   /// - Parameter reason: nil ends it.
-  /// - Throws: `ConsulError`, with nothing changed unless the agent did it without telling.
+  /// - Throws: `ConsulError` or `CancellationError`, with nothing changed unless the agent did it
+  ///   without telling.
   package func setMaintenance(_ reason: String?) async throws {
     try await client.setMaintenance(registration.id, isOn: reason != nil, reason: reason)
     maintenance.withLock { $0 = reason }

@@ -1,12 +1,14 @@
 /// One instance of a service, as a caller needs it.
 package struct Endpoint: Sendable, Hashable {
-  /// The instance's id in Consul.
+  /// The instance's id in Consul, or one made like it for an instance that Consul does not know.
   package let id: String
+  /// A name or an address. What comes from Consul has no brackets around an IPv6 address.
   package let host: String
+  /// Never 0 in a list from Consul.
   package let port: UInt16
-  /// Its share of the traffic, relative to its peers'; 0 only when it is alone.
+  /// Its share of the traffic, relative to its peers'; 0 gets none, unless all have 0.
   package let weight: Int
-  /// Where it runs, if it says so.
+  /// Where it runs, if it says so (`Meta.zone`). Nothing chooses by it.
   package let zone: String?
 
   package init(id: String, host: String, port: UInt16, weight: Int = 1, zone: String? = nil) {
@@ -23,6 +25,7 @@ package struct Endpoint: Sendable, Hashable {
 
 /// The instances of one service, as they are known at one moment.
 package struct EndpointSnapshot: Sendable {
+  /// Whether the list is what Consul has now.
   package enum Source: String, Sendable {
     /// No list has ever arrived.
     case unresolved
@@ -32,10 +35,13 @@ package struct EndpointSnapshot: Sendable {
     case held
   }
 
+  /// Whose instances these are: `order-service`.
   package let service: String
+  /// In the order of their ids; empty also before the first list.
   package internal(set) var endpoints: [Endpoint] = []
   /// Consul's index of the list; 0 without one.
   package internal(set) var index: UInt64 = 0
+  /// Set by each answer of Consul and by each poll that fails.
   package internal(set) var source: Source = .unresolved
   /// When Consul last confirmed the list.
   package internal(set) var confirmedAt: ContinuousClock.Instant?

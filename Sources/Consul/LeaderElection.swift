@@ -1,9 +1,11 @@
 /// What became of a candidacy.
 package enum ElectionEvent: Sendable, Equatable {
   case elected(LeaderElection.Term)
-  /// The term is over: its session was lost, could not be renewed in time, or its work ended.
+  /// The term is over: its session or its lock was lost, the session could not be renewed in time,
+  /// its work ended, or the candidate was cancelled.
   case steppedDown
-  /// Consul does not answer; it is tried again. Told at once, then once a minute.
+  /// Consul does not answer or refuses; it is tried again. Told at most once a minute, also when it
+  /// answered in between.
   case failed(ConsulError)
 }
 
@@ -19,11 +21,13 @@ package enum ElectionEvent: Sendable, Equatable {
 package struct LeaderElection: Sendable {
   /// One time of leading. No two have the same number and session.
   package struct Term: Sendable, Equatable {
+    /// The id of the session that holds the lock.
     package let session: String
     /// Grows with each term of the key, for as long as Consul keeps its store.
     package let number: UInt64
   }
 
+  /// How soon a leader that is gone, or cut off, is replaced.
   package struct Settings: Sendable {
     /// How long a session lives without being renewed; Consul takes 10 s through 24 h.
     package var ttl: Duration = .seconds(10)
@@ -40,6 +44,7 @@ package struct LeaderElection: Sendable {
   private static let leavingCallTimeout: Duration = .seconds(1)
   private static let warnEvery: Duration = .seconds(60)
 
+  /// Whose lock the leader holds. All candidates for the same work name the same.
   package let key: String
   /// Written to the key by the leader: who it is.
   private let candidate: String
@@ -47,6 +52,9 @@ package struct LeaderElection: Sendable {
   private let settings: Settings
   private let report: @Sendable (ElectionEvent) -> Void
 
+  /// - Parameters:
+  ///   - candidate: for people who look at the key.
+  ///   - report: called from `run`.
   package init(
     key: String, candidate: String, client: ConsulClient, settings: Settings = Settings(),
     report: @escaping @Sendable (ElectionEvent) -> Void = { _ in }

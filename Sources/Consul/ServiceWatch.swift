@@ -4,8 +4,8 @@ import Synchronization
 package enum WatchEvent: Sendable {
   /// Another list.
   case endpoints([Endpoint])
-  /// Consul does not answer, or has no leader: the list known stays in use. Told at once, then once
-  /// a minute.
+  /// Consul does not answer, refuses, or has no leader: the list known stays in use. Told at once,
+  /// then at most once a minute until it answers again.
   case degraded(reason: ConsulError)
   /// Consul answers again.
   case recovered
@@ -22,12 +22,14 @@ package struct WatchCounts: Sendable, Equatable {
   package internal(set) var updates = 0
   /// By `ConsulError.category`.
   package internal(set) var errors: [String: Int] = [:]
+  /// How often Consul's index went back: its servers had lost their state.
   package internal(set) var indexResets = 0
 }
 
 /// Keeps the list of one service's healthy instances by long polls. One for each upstream in a
 /// process, shared by all callers: an agent serves a bounded number of connections.
 package final class ServiceWatch: Sendable {
+  /// Whose instances are watched: `order-service`.
   package let service: String
   private let client: ConsulClient
   private let report: @Sendable (WatchEvent) -> Void
@@ -38,6 +40,7 @@ package final class ServiceWatch: Sendable {
   }
   private let state: Mutex<State>
 
+  /// - Parameter report: called from `run`, one event after the other.
   package init(
     service: String, client: ConsulClient,
     report: @escaping @Sendable (WatchEvent) -> Void = { _ in }
@@ -51,6 +54,7 @@ package final class ServiceWatch: Sendable {
   /// The list as it is known now. Never waits.
   package var current: EndpointSnapshot { state.withLock(\.snapshot) }
 
+  /// Since the watch was made, whichever loop counted.
   package var counts: WatchCounts { state.withLock(\.counts) }
 
   // MARK: The loop

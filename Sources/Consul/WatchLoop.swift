@@ -14,7 +14,7 @@ struct WatchLoop<Value: Watched>: Sendable {
     case held
     /// What was held is there again.
     case returned
-    /// One more try failed. News at first, then once a minute.
+    /// One more try failed. News at first, then at most once a minute until one succeeds.
     case failed(ConsulError, isNews: Bool)
     case recovered
     /// Consul's index went back: its servers have lost their state.

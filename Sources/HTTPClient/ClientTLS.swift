@@ -7,7 +7,9 @@ package struct ClientTLS: Sendable, Equatable {
   package var authorityFile: String?
   /// A directory of such files, hashed by name (`openssl rehash`); instead of the system's, too.
   package var authorityDirectory: String?
+  /// This client's own certificate, PEM, for servers that ask for one; nil has none to show.
   package var certificateFile: String?
+  /// The private key of that certificate, PEM.
   package var keyFile: String?
   /// The name that the server's certificate must carry, where it is not the host connected to.
   package var serverName: String?

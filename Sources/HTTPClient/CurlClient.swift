@@ -22,6 +22,9 @@ package final class CurlClient: HTTPHandler {
     case publicOnly
   }
 
+  /// - Parameters:
+  ///   - group: on whose loops transfers run; connections are kept for each of them.
+  ///   - tls: for requests whose `isSecure` is true.
   package init(
     group: EventLoopGroup, limits: ClientLimits = .init(), tls: ClientTLS = .init(),
     reach: Reach = .anywhere

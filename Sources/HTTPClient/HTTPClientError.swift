@@ -9,13 +9,15 @@ package enum HTTPClientError: Error, Equatable {
   case maybeProcessed(String)
   /// The exchange's time was up, before or after bytes of the request had left.
   case timedOut(sent: Bool)
-  /// The answer's body or head is larger than this client takes.
+  /// The answer's body or head is larger than this client takes. `bytesMax` is the body's bound in
+  /// either case.
   case answerTooLarge(bytesMax: Int)
   /// The server's certificate or this client's own is not in order: repeating is of no use.
   case untrusted(String)
   /// The caller's mistake: no authority, a target or a method that cannot be sent.
   case badRequest(String)
 
+  /// What kept a request from being sent.
   package enum NotSent: Error, Equatable {
     /// Nobody listens there, or the listener ended before it took the request.
     case connectionRefused

@@ -1,14 +1,19 @@
 /// One mail: a plain text, and perhaps the same as HTML.
 package struct MailMessage: Sendable {
+  /// In the header and, its mailbox, in the envelope.
   package var from: MailAddress
+  /// The only recipient.
   package var to: MailAddress
+  /// One line of any text; a control character in it is `MailError.badHeader` when it is sent.
   package var subject: String
   /// Without angle brackets, such as `0198…@shop.example`. The same mail sent again keeps it, so that
   /// a mailbox can tell.
   package var messageID: String
   /// Seconds since 1970 at which the mail was written.
   package var writtenAt: Int64
+  /// The plain text; lines may be of any length.
   package var text: String
+  /// The same as HTML, for mailboxes that show it; nil sends the plain text alone.
   package var html: String?
 
   package init(
@@ -30,7 +35,9 @@ package struct MailMessage: Sendable {
 /// Stricter than RFC 5322: no comments, no quoted local part, ASCII only. What passes cannot end a
 /// header line or an SMTP command.
 package struct MailAddress: Sendable, Hashable {
+  /// `local@domain`, as it was given.
   package let mailbox: String
+  /// How the person is called, in any script; nil or empty leaves it out.
   package let name: String?
 
   /// - Throws: `MailError.badAddress` for anything but `local@domain`; `.badHeader` for a control

@@ -7,7 +7,9 @@ package import SharedKernel
 ///
 /// Each hash takes 19 MiB and tens of milliseconds, so all run on a few threads of their own.
 package struct PasswordHash: Hashable, Sendable {
+  /// What one hash takes: argon2id's `m`, which the text has in KiB.
   package static let memoryBytes = 19 * 1024 * 1024
+  /// How often it goes through that memory: argon2id's `t`.
   package static let passes: UInt64 = 2
   /// Longer input is refused before it costs anything.
   package static let passwordBytesMax = 1024
@@ -15,6 +17,7 @@ package struct PasswordHash: Hashable, Sendable {
   /// The only threads that hash: 2 at a time, so at most 38 MiB, and 64 waiting.
   package static let threads = BlockingWork(threads: 2, waitingMax: 64)
 
+  /// The PHC string, as it is stored.
   package let text: String
 
   /// Takes a hash that was stored.

@@ -6,7 +6,9 @@ package import Logging
 /// What only one service needs is read with the typed calls at the end (`text`, `integer`, ..) or,
 /// so that its faults join the list of all others, in `init`'s `also`.
 package struct Settings: Sendable {
+  /// What the program runs for. Production refuses what is a hole there, and limits rates.
   package enum Environment: String, CaseIterable, Sendable { case development, production }
+  /// Where peers are looked up: in Consul, or in STATIC_PEERS alone.
   package enum Discovery: String, CaseIterable, Sendable { case consul, `static` }
 
   /// What the program was started to do; it decides which keys must be there.
@@ -14,7 +16,9 @@ package struct Settings: Sendable {
 
   /// Where a peer without discovery is found.
   package struct Peer: Hashable, Sendable {
+    /// What stands before the last colon; an IPv6 address keeps its brackets.
     package let host: String
+    /// Never 0 in what STATIC_PEERS tells.
     package let port: UInt16
 
     package init(host: String, port: UInt16) {
@@ -23,7 +27,9 @@ package struct Settings: Sendable {
     }
   }
 
+  /// As `init` was told.
   package let purpose: Purpose
+  /// ENVIRONMENT; development unless it says otherwise.
   package let environment: Environment
   /// HTTP_HOST: the address to listen on.
   package let host: String
@@ -34,14 +40,15 @@ package struct Settings: Sendable {
   package let advertisedHost: String?
   /// EVENT_LOOPS; 0 is one per core.
   package let eventLoops: Int
-  /// SHUTDOWN_GRACE: what running requests get at the end, of the 20 s that a shutdown takes at
-  /// most.
+  /// SHUTDOWN_GRACE: what running requests get at the end, of the 20 s after which a shutdown
+  /// cancels what is left.
   package let shutdownGrace: Duration
 
   /// DB_PREPARED: off behind a proxy that pools transactions.
   package let usesPreparedStatements: Bool
   /// DB_REPORT_TIMEOUT: how long a slow read may take, such as the trial balance.
   package let reportTimeout: Duration
+  /// DISCOVERY; Consul unless it says otherwise.
   package let discovery: Discovery
   /// STATIC_PEERS, by service name; one name may have several.
   package let staticPeers: [String: [Peer]]
@@ -50,6 +57,7 @@ package struct Settings: Sendable {
   /// CONSUL_HTTP_ADDR and its kin, for `ConsulConfiguration`.
   package let consulEnvironment: [String: String]
 
+  /// LOG_LEVEL; while the service runs, `RunTimeLogLevel` may have another.
   package let logLevel: Logger.Level
   /// METRICS_TOKEN: what `GET /metrics` asks for; always there in production.
   package let metricsToken: String?

@@ -2,6 +2,7 @@ import Configuration
 
 /// One thing wrong with the settings a program was started with.
 package struct SettingsFault: Hashable, Sendable {
+  /// The variable of the environment: `HTTP_PORT`.
   package let key: String
   /// What was found: nil when nothing was, `<redacted>` when it is secret.
   package let value: String?
@@ -20,6 +21,7 @@ extension SettingsFault: CustomStringConvertible {
 
 /// Every fault of the settings at once, so that one correction is enough.
 package struct SettingsFailure: Error, Hashable, CustomStringConvertible {
+  /// In the order in which the settings were read.
   package let faults: [SettingsFault]
 
   package var description: String {
@@ -35,10 +37,12 @@ package struct SettingsReader {
   /// What the text of a fault may repeat of a bad value.
   private static let shownCharactersMax = 80
 
+  /// What was wrong so far; `finish` throws it.
   package private(set) var faults: [SettingsFault] = []
   private let values: ConfigReader
   private let secretKeys: Set<String>
 
+  /// - Parameter secretKeys: keys whose values no fault shows.
   package init(environment: [String: String], secretKeys: Set<String>) {
     self.secretKeys = secretKeys
     values = ConfigReader(

@@ -5,6 +5,7 @@ import Synchronization
 /// Signs the tokens a service shows its peers (api.md section 1.4) and keeps each for as long as it
 /// may be used.
 package final class ServiceTokenSigner: Sendable {
+  /// From `iat` to `exp`: as long as `TokenVerifier.serviceTokenLifeMax` allows.
   package static let life: Duration = .seconds(60)
   /// A token is replaced this long before it ends, so that none ends on its way.
   package static let leftMin: Duration = .seconds(20)
@@ -22,6 +23,9 @@ package final class ServiceTokenSigner: Sendable {
   private let now: @Sendable () -> Timestamp
   private let signed = Mutex<[String: Signed]>([:])
 
+  /// - Parameters:
+  ///   - keys: this service's; its name is in `iss`.
+  ///   - now: the time, for tests.
   package init(keys: ServiceKeys, now: @escaping @Sendable () -> Timestamp = { .now() }) {
     issuer = ServiceKeys.claim(for: keys.service)
     key = keys.signingKey

@@ -11,7 +11,9 @@ package final class TokenVerifier: Sendable {
   package static let tokenBytesMax = 4096
   /// How far clocks may differ.
   package static let clockSkew: Duration = .seconds(30)
+  /// A service's token that lives longer is refused: `.livesTooLong`.
   package static let serviceTokenLifeMax: Duration = .seconds(60)
+  /// Verified tokens that are kept to be found by `cached`, unless `init` is told otherwise.
   package static let rememberedTokensMax = 20_000
 
   private let audience: String

@@ -2,11 +2,14 @@ package import SharedKernel
 
 /// Signs users' access tokens; only the user service has such keys.
 package struct UserTokenSigner: Sendable {
+  /// From `iat` to `exp`.
   package static let life: Duration = .seconds(600)
 
   private let key: SigningKey
+  /// What the tokens' `kid` says: the key's thumbprint, `VerifyingKey.id`.
   package let keyID: String
 
+  /// - Parameter key: whose public half is to be published before its first token is used.
   package init(key: SigningKey) {
     self.key = key
     keyID = key.verifyingKey.id

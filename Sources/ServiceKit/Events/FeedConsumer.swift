@@ -6,13 +6,19 @@ package import SharedKernel
 
 /// An event of another service, as its feed tells it.
 package struct FeedEvent: Sendable {
+  /// The event's own: the same each time it is told.
   package let id: UUID128
   /// Short: `order.confirmed`.
   package let type: String
+  /// The aggregate's id.
   package let subject: String
+  /// In its feed: 1 and up, without a gap.
   package let position: Int64
+  /// The aggregate's, after the change; 0 where the feed told none.
   package let version: Int64
+  /// When the change's transaction began.
   package let time: Timestamp
+  /// Of the work that made the change; nil where that had no trace.
   package let traceparent: String?
   /// Whether this consumer was this far before: its offset was set back.
   package let isReplay: Bool
@@ -35,6 +41,8 @@ package struct FeedEvent: Sendable {
 /// transaction: what was applied is never applied again, what was not is never skipped, and replay
 /// is setting the offset back.
 package struct FeedConsumer: Sendable {
+  /// The effect of one event, in the transaction that moves the offset. What it throws undoes both,
+  /// and counts as a failure of the event unless the database was at fault.
   package typealias Apply = @Sendable (FeedEvent, Transaction) async throws -> Void
 
   static let batchMax = 100
@@ -75,6 +83,7 @@ package struct FeedConsumer: Sendable {
     self.apply = apply
   }
 
+  /// Reads the feed whenever it has the source's lease; another replica's waits for it.
   package var worker: Worker {
     Worker("feed-\(source)") { try await run() }
   }

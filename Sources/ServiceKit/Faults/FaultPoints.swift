@@ -160,7 +160,9 @@ package final class FaultPoints: Sendable {
 
 /// What a drill asked for at a point that is no HTTP message.
 package struct InjectedFault: Error {
+  /// Where it was asked for: one of `FaultPoints.names`.
   package let point: String
+  /// Never a delay or a kill: those have happened by then.
   package let action: FaultAction
 }
 

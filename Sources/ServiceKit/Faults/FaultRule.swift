@@ -15,13 +15,17 @@ package struct FaultRule: Decodable, Sendable {
     package var key: String?
   }
 
+  /// One of `FaultPoints.names`; `check` refuses others.
   package let point: String
+  /// Empty, as when it is left out, for every pass.
   package let match: Match
+  /// What happens at the passes that `nth` or `every` tells, or at all that match.
   package let action: FaultAction
   /// At which passes that match, counted from 1 for each rule.
   package let nth: [Int]?
   /// At each so-many-th pass that matches; with a seed at one of so many, drawn from it.
   package let every: Int?
+  /// From which `every` is drawn; nil counts instead.
   package let seed: UInt64?
   /// How often at most.
   package let times: Int?

@@ -12,6 +12,9 @@ package enum JSONDecoding {
     try decode(type, from: try JSONParser.parse(bytes), allowingUnknown: allowingUnknown)
   }
 
+  /// As above, from JSON that is a tree already.
+  ///
+  /// - Throws: `ValidationFailure`.
   package static func decode<T: Decodable>(
     _ type: T.Type = T.self, from value: JSONValue, allowingUnknown: Bool = false
   ) throws -> T {

@@ -26,6 +26,9 @@ package struct JSONEncoding: Encoder {
     }
   }
 
+  /// `value` as JSON without blanks.
+  ///
+  /// - Throws: `EncodingError` for infinity and NaN, which JSON lacks; what `value` throws.
   package static func encode(_ value: some Encodable) throws -> [UInt8] {
     let output = Output()
     try JSONEncoding(codingPath: [], output: output).encode(value)

@@ -27,8 +27,10 @@ extension JSONValue: Encodable {
 
 /// A JSON number by its text: `1000.0` stays `1000.0`. Only this module's encoder and decoder know it.
 package struct DecimalLiteral: Hashable, Sendable, Codable {
+  /// The number as it was read or is to be written.
   package let text: String
 
+  /// - Parameter text: a JSON number; nobody checks that it is one.
   package init(_ text: String) {
     self.text = text
   }

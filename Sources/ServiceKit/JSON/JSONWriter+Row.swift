@@ -12,12 +12,14 @@ extension JSONWriter {
     }
   }
 
+  /// `true` or `false`.
   package mutating func boolColumn(_ row: inout Row) throws(PostgresError) {
     try column(&row, "boolean") { json, cell throws(SQLCellFault) in
       json.bool(try Bool.decode(cell))
     }
   }
 
+  /// A text as a string.
   package mutating func textColumn(_ row: inout Row) throws(PostgresError) {
     try column(&row, "text") { json, cell throws(SQLCellFault) in json.text(try cell.text.span) }
   }
@@ -31,6 +33,7 @@ extension JSONWriter {
     }
   }
 
+  /// A uuid as a string, in lower case.
   package mutating func uuidColumn(_ row: inout Row) throws(PostgresError) {
     try column(&row, "uuid") { json, cell throws(SQLCellFault) in
       json.text(UUID128(sqlValue: try SQLUUID.decode(cell)).description)
@@ -46,6 +49,7 @@ extension JSONWriter {
     }
   }
 
+  /// A timestamptz as a string; see `time`.
   package mutating func timeColumn(_ row: inout Row) throws(PostgresError) {
     try column(&row, "time") { json, cell throws(SQLCellFault) in
       json.time(Timestamp(sqlValue: try SQLTimestamp.decode(cell)))
@@ -79,6 +83,7 @@ extension JSONWriter {
     }
   }
 
+  /// `"2026-11-22T10:15:30.123Z"`, as a `Timestamp` is encoded.
   package mutating func time(_ value: Timestamp) {
     value.withUTF8 { text($0) }
   }
@@ -99,6 +104,7 @@ extension JSONWriter {
 package struct StoredMembers: Encodable, Sendable {
   private let members: [(name: String, value: String)]
 
+  /// - Parameter members: put in their order here, once.
   package init(_ members: [String: String]) {
     self.members = members.sorted { left, right in
       left.key.utf8.count == right.key.utf8.count

@@ -4,6 +4,7 @@ package import Postgres
 package struct Invariant: Sendable {
   /// As in the contract: `I1`; a word for a rule that is the service's own.
   package let id: String
+  /// The rule in words; what `GET /admin/invariants` shows beside the id.
   package let title: String
   /// Selects one text for each violation.
   package let violations: SQL

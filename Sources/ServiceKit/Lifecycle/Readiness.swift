@@ -4,6 +4,7 @@ import Synchronization
 /// Whether this process should get requests: by its own schema and migrations alone. Never by peers
 /// or Consul: an outage elsewhere would take this service down with it.
 package final class Readiness: Sendable {
+  /// One line of what `GET /health/ready` answers.
   package struct Check: Encodable, Sendable {
     let name: String
     let ok: Bool
@@ -17,6 +18,9 @@ package final class Readiness: Sendable {
   /// Migrations do not go away: once complete, they are not looked for again.
   private let isMigrated = Atomic<Bool>(false)
 
+  /// - Parameters:
+  ///   - migrations: all that have to be applied before this process may get requests.
+  ///   - schema: where the database keeps which were.
   package init(database: Database, migrations: [Migration], schema: String) {
     self.database = database
     self.migrations = migrations

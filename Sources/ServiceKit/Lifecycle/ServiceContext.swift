@@ -4,13 +4,21 @@ package import Postgres
 
 /// What every service is given to build itself on.
 package struct ServiceContext: Sendable {
+  /// The service's names, schema and usual port.
   package let identity: ServiceIdentity
+  /// Those of all services; further ones are read with `Settings.reading`.
   package let settings: Settings
+  /// The loops that requests, workers and clients share.
   package let group: EventLoopGroup
+  /// The service's own, as the role that serves. Connections are opened when they are needed.
   package let database: Database
+  /// Labelled with the service's name.
   package let logger: Logger
+  /// Made of zeros where a program only looks at the service, such as `routes`.
   package let secrets: ServiceSecrets
+  /// Where a change's event goes, in the change's transaction.
   package let outbox: Outbox
+  /// The other services, and this one's place in discovery.
   package let peers: Peers
   /// This process, where leases are kept.
   package let leaseHolder: LeaseHolder
@@ -18,6 +26,7 @@ package struct ServiceContext: Sendable {
   package let faults: FaultPoints?
   let consumerLags = ConsumerLags()
 
+  /// As `ServiceRunner` makes it; a test leaves out what it does not look at.
   package init(
     identity: ServiceIdentity, settings: Settings, group: EventLoopGroup, database: Database,
     logger: Logger, secrets: ServiceSecrets, outbox: Outbox, peers: Peers,

@@ -22,5 +22,6 @@ package struct ServiceIdentity: Sendable {
 
 /// Which build this is.
 package enum Build {
+  /// What `--version`, `GET /`, `GET /info` and the registration in Consul say.
   package static let version = "0.1.0"
 }

@@ -12,7 +12,8 @@ import SharedKernel
 struct ServiceRunner<Service: ShopService> {
   let settings: Settings
 
-  /// From SIGTERM to the end, whatever waits; then what is left is cancelled.
+  /// How long the stages may take to end one after the other, from the first SIGTERM or SIGINT on;
+  /// then all are cancelled. That they end soon after it is up to them: nothing cuts them off.
   private static var shutdownTimeMax: Duration { .seconds(20) }
 
   /// What a service consists of, before anything of it runs.

@@ -2,6 +2,7 @@ package import Postgres
 
 /// One service of the shop: what its slice gives to `ServiceProgram`, which makes a program of it.
 package protocol ShopService: Sendable {
+  /// What the service is called, and where it stands.
   static var identity: ServiceIdentity { get }
 
   /// The OpenAPI 3.1 document, YAML.
@@ -13,6 +14,7 @@ package protocol ShopService: Sendable {
   /// The composition root: builds the slice on what every service is given.
   init(_ context: ServiceContext) async throws
 
+  /// Adds the slice's routes; those that every service has come after them.
   func addRoutes(to routes: inout Routes)
 
   /// What the service does besides answering.
@@ -43,13 +45,21 @@ package protocol ShopService: Sendable {
 }
 
 extension ShopService {
+  /// None.
   package var workers: [Worker] { [] }
+  /// None but those of the feed, which every service has.
   package var invariants: [Invariant] { [] }
+  /// None but those of the tables that every service has.
   package var gauges: [StoredGauge] { [] }
+  /// nil: the user service is asked.
   package var userKeySet: (@Sendable () async throws -> [UInt8])? { nil }
+  /// Nothing further.
   package static func migrateFurther(_ settings: Settings) async throws -> [String] { [] }
+  /// No data.
   package static func seed(_ database: Database) async throws {}
+  /// None but those of ServiceKit.
   package static var tablesKept: [String] { [] }
+  /// None but those that every service has.
   package static var faultPoints: [String] { [] }
 
   /// The service as a program; see `ServiceProgram`.

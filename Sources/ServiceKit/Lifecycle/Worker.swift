@@ -4,6 +4,7 @@ package import Logging
 /// Work that goes on beside the requests for as long as the service runs: on one event loop, and
 /// begun again, after a pause, whenever it fails.
 package struct Worker: Sendable {
+  /// In the log when it fails: `watch-order-service`.
   package let name: String
   private let body: @Sendable () async throws -> Void
 

@@ -6,10 +6,12 @@ import Synchronization
 package final class LogLevel: Sendable {
   private let index: Atomic<Int>
 
+  /// - Parameter level: until `current` is set.
   package init(_ level: Logger.Level) {
     index = Atomic(Self.index(of: level))
   }
 
+  /// What is logged from now on, by every logger that has no level of its own.
   package var current: Logger.Level {
     get { Logger.Level.allCases[index.load(ordering: .relaxed)] }
     set { index.store(Self.index(of: newValue), ordering: .relaxed) }

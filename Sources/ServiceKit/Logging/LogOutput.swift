@@ -12,13 +12,14 @@ final class LogOutput: Sendable {
     self.descriptor = descriptor
   }
 
-  /// Lines lost since whoever reads them did not keep up or is gone.
+  /// Lines lost because whoever reads them is gone or, where writing does not block, did not keep
+  /// up.
   var linesDropped: Int { dropped.load(ordering: .relaxed) }
 
   var isTerminal: Bool { isatty(descriptor) == 1 }
 
-  /// Writes a line with its line feed. What cannot be written now is dropped and counted: a log must
-  /// never stop the service.
+  /// Writes a line with its line feed. What the descriptor refuses is dropped and counted: a log
+  /// must never end the service. A full pipe is waited for, unless it is set not to block.
   func write(_ line: [UInt8]) {
     line.withUnsafeBytes { bytes in
       var written = 0

@@ -65,6 +65,7 @@ package final class HistogramCell: RecorderHandler, TimerHandler, Sendable {
   /// Seconds are what is kept.
   package func recordNanoseconds(_ duration: Int64) { record(Double(duration) / 1e9) }
 
+  /// Seconds are what is kept.
   package func record(_ duration: Duration) {
     let (seconds, attoseconds) = duration.components
     record(Double(seconds) + Double(attoseconds) / 1e18)

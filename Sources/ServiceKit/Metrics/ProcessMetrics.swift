@@ -1,7 +1,8 @@
 import Glibc
 
 extension PrometheusMetrics {
-  /// Adds the process's own figures by their usual names: processor time, memory, open files, start.
+  /// Adds the process's own figures by their usual names: processor time, memory, open files, and
+  /// when this was called, as its start.
   package func collectProcess() {
     let startedAt = Double(time(nil))
     collect { text in

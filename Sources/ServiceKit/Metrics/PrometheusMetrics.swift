@@ -7,7 +7,10 @@ import Synchronization
 /// A metric with too many label sets gets one more, whose values are all `overflow`, and everything
 /// further is counted there: a label from outside can fill no memory.
 package final class PrometheusMetrics: Sendable {
+  /// Of one metric; what comes further is counted as `overflow`.
   package static let labelSetsMax = 500
+  /// Metrics by their names. A further one is not shown, and counted in
+  /// `metrics_name_conflicts_total`.
   package static let familiesMax = 1000
 
   /// Seconds: a half millisecond to ten seconds.

@@ -13,6 +13,7 @@ struct MetricLabel: Hashable, Comparable, Sendable {
 
 /// Writes the Prometheus text exposition format, version 0.0.4.
 package struct PrometheusText {
+  /// What is written so far.
   package private(set) var bytes: [UInt8] = []
 
   package init() {

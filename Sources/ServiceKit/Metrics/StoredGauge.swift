@@ -3,7 +3,9 @@ import Synchronization
 
 /// A figure that stands in the service's own tables, for `GET /metrics`.
 package struct StoredGauge: Sendable {
+  /// As Prometheus shows it; what cannot be in such a name becomes `_`.
   package let name: String
+  /// One sentence for `# HELP`.
   package let help: String
   /// What the figures differ by, such as `kind`.
   package let label: String

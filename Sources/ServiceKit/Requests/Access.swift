@@ -4,7 +4,7 @@ import SharedKernel
 package enum Access: Sendable, CustomStringConvertible {
   /// Anybody; a token is not looked at.
   case anyone
-  /// Anybody; a token, if there is one, must be good.
+  /// Guests and users; a token, if there is one, must be good, and a service's is refused.
   case optional
   /// Any signed-in user.
   case customer

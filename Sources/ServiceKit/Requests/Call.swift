@@ -5,11 +5,15 @@ package import SharedKernel
 
 /// One request as a route's handler sees it: authenticated, with its path matched, not yet decoded.
 package struct Call: Sendable {
+  /// As it came; its body is not looked at yet.
   package let request: HTTPRequest
+  /// What the path gives to the pattern's names; `parameter` reads one.
   package let parameters: PathParameters
   /// The route's pattern (`/products/{id}`).
   package let pattern: String
+  /// Admitted by the route already. `.anonymous` also where a token is not looked at.
   package let caller: Caller
+  /// The caller's `X-Request-Id` if it is 8 to 64 letters, digits and hyphens, else made here.
   package let requestID: String
   /// Given by the client, or made for it; nil where the route takes none.
   package let idempotencyKey: String?
@@ -72,6 +76,7 @@ package struct Call: Sendable {
 
   // MARK: Whom it is for
 
+  /// Whose idempotency keys count: `user:…`, `service:…` or `anon`.
   package var principal: String { caller.principal }
 
   /// The client's address, as far as it is known; see `TrustedProxies`.

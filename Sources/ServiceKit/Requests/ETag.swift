@@ -6,6 +6,7 @@ package struct ETag: Hashable {
   /// With its quotes.
   package let text: String
 
+  /// - Parameter version: rises with every change of what the answer shows.
   package init(version: Int) {
     text = "\"v\(version)\""
   }

@@ -28,6 +28,7 @@ package struct Problem: Failure {
 
 /// A failure that the caller may try again after a while.
 package protocol RetryableFailure: Failure {
+  /// How long to wait; sent as `Retry-After`, rounded up to seconds. nil says nothing of it.
   var retryAfter: Duration? { get }
 }
 

@@ -3,6 +3,7 @@ package import SharedKernel
 
 /// How one kind of failure is answered (RFC 9457).
 package struct ProblemType: Sendable {
+  /// Of the answer, and in its body.
   package let status: HTTPStatus
   /// Constant for the type; `detail` is what differs.
   package let title: String

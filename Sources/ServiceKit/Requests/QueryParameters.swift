@@ -30,6 +30,7 @@ package struct QueryParameters: Sendable {
     self.values = values
   }
 
+  /// The value, decoded; nil when absent.
   package func text(_ name: String) -> String? { values[name] }
 
   /// All parameters whose name begins so (`attr.`), without that prefix.

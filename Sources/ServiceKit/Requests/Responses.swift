@@ -22,6 +22,7 @@ extension HTTPResponse {
     return response
   }
 
+  /// 204: done, and there is nothing to show.
   package static var noContent: HTTPResponse { HTTPResponse(.noContent) }
 
   /// 304 for a client that has this already.
@@ -48,6 +49,7 @@ extension HTTPResponse {
       ? self : adding(.cacheControl, "public, max-age=5")
   }
 
+  /// With that field; it replaces every value of the same name.
   package consuming func adding(_ name: HTTPFieldName, _ value: String) -> HTTPResponse {
     var response = self
     response.fields[name] = value

@@ -6,6 +6,7 @@ package struct TraceContext: Hashable, Sendable {
   private let trace: UUID128
   /// This step: 8 bytes, not all zero.
   private let span: UInt64
+  /// Whether the caller may have recorded it; only passed on. True for a trace begun here.
   package let isSampled: Bool
 
   private init(trace: UUID128, span: UInt64, isSampled: Bool) {

@@ -3,7 +3,9 @@
 /// Services are named as their programs are (`order-service`); tokens and keys use the same name
 /// everywhere but in claims, where `order-service` is `service:order`.
 package struct ServiceKeys: Sendable {
+  /// Whose keys these are: `order-service`.
   package let service: String
+  /// Signs the tokens that this service shows its peers.
   package let signingKey: SigningKey
   /// By service name; two of one service while its key is changed.
   package let peers: [String: [VerifyingKey]]

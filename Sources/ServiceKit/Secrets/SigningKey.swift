@@ -40,8 +40,11 @@ package struct SigningKey: Sendable {
     self.eddsa = eddsa
   }
 
+  /// The public half, for those who check signatures.
   package var verifyingKey: VerifyingKey { VerifyingKey(eddsa: eddsa.publicKey) }
+  /// The private key as PEM, which `init(text:)` reads. Secret.
   package var pem: String { eddsa.pemRepresentation }
+  /// The private key's 32 bytes, which `init(rawBytes:)` takes. Secret.
   package var rawBytes: [UInt8] { Array(eddsa.rawRepresentation) }
 }
 
@@ -77,7 +80,9 @@ package struct VerifyingKey: Sendable {
     self.init(eddsa: EdDSA.PublicKey(backing: key))
   }
 
+  /// The key as PEM, which `init(text:)` reads.
   package var pem: String { eddsa.pemRepresentation }
+  /// 32 bytes, which `init(rawBytes:)` takes.
   package var rawBytes: [UInt8] { Array(eddsa.rawRepresentation) }
 
   /// What a token's `kid` says: the key's thumbprint (RFC 7638, with the members of RFC 8037).

@@ -10,6 +10,7 @@ package struct IdempotencyStore: Sendable {
 
   private let database: Database
 
+  /// - Parameter database: with the table that `commonMigrations` makes.
   package init(database: Database) {
     self.database = database
   }
@@ -175,10 +176,14 @@ extension Call {
 
 /// What request handling needs of the database.
 package struct RequestStorage: Sendable {
+  /// Where `Call.transactionally` runs its effect.
   package let database: Database
+  /// In the same database, so that a key and its effect are committed together.
   package let idempotency: IdempotencyStore
+  /// Tells requests apart without keeping what they say: `ServiceSecrets.fingerprint`.
   package let fingerprint: @Sendable ([UInt8]) -> [UInt8]
 
+  /// - Parameter fingerprint: the same in every process, or a repetition would not look like one.
   package init(database: Database, fingerprint: @escaping @Sendable ([UInt8]) -> [UInt8]) {
     self.database = database
     idempotency = IdempotencyStore(database: database)

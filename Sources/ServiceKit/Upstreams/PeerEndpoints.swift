@@ -14,7 +14,7 @@ package final class PeerEndpoints: Sendable {
     case fixed = "static"
   }
 
-  /// How long a call waits for the first instance of a peer that has had none yet.
+  /// How long a call waits at most for the first instance of a peer that has had none yet.
   static let firstInstanceWait: Duration = .milliseconds(500)
   /// How long services may take to start one after the other: afterwards no call waits for a peer
   /// that has never been there.
@@ -89,18 +89,28 @@ package final class PeerEndpoints: Sendable {
   package struct View: Encodable, Sendable {
     /// One instance as the balancer sees it.
     package struct Instance: Encodable, Sendable {
+      /// `name-host-port`, for an instance that registered itself or is in the static table.
       package let id: String
+      /// `host:port`, with nothing added around an IPv6 address.
       package let address: String
+      /// Its share of the calls, relative to the others'; 0 gets none unless all have 0.
       package let weight: Int
+      /// Whether it is left alone for a while because its attempts failed.
       package let isEjected: Bool
+      /// Attempts under way from this process.
       package let inFlight: Int
+      /// The moving average of this process's attempts, milliseconds.
       package let latencyMs: Double
     }
+    /// The peer: `payment-service`.
     package let service: String
+    /// nil before anything was heard of the peer.
     package let source: Source?
+    /// Of Consul's latest list; 0 without one.
     package let consulIndex: UInt64
-    /// Since the list was last confirmed; nil before there is one.
+    /// Since the list was last confirmed, a static one since the start; nil before there is one.
     package let ageMs: Int64?
+    /// Ejected ones included.
     package let instances: [Instance]
   }
 

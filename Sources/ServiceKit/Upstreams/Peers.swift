@@ -38,6 +38,10 @@ package final class Peers: Sendable {
     let watch: ServiceWatch?
   }
 
+  /// - Parameters:
+  ///   - signer: nil shows peers no token.
+  ///   - faults: nil lets no drill disturb calls.
+  /// - Throws: `ConsulConfiguration.BadSetting`, where discovery is Consul's.
   package init(
     identity: ServiceIdentity, settings: Settings, group: EventLoopGroup,
     signer: ServiceTokenSigner?, faults: FaultPoints? = nil, logger: Logger
@@ -271,7 +275,8 @@ package final class Peers: Sendable {
   /// Takes this instance out of discovery while it goes on serving, or puts it back.
   ///
   /// - Parameter reason: nil ends it.
-  /// - Throws: `UpstreamFailure` when there is no Consul, or it does not do it.
+  /// - Throws: `UpstreamFailure` when there is no Consul, this instance was not registered yet, or
+  ///   Consul does not do it.
   func setMaintenance(_ reason: String?) async throws {
     func failure(_ cause: String) -> UpstreamFailure {
       UpstreamFailure(target: "consul", reason: .unavailable, cause: cause, retryAfter: .seconds(1))

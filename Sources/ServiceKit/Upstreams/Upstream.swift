@@ -11,7 +11,7 @@ package protocol Upstream: Sendable {
 
   /// Sends `request` and returns whatever was answered, refusals included.
   ///
-  /// - Throws: `UpstreamFailure` when there is no answer to be had.
+  /// - Throws: `UpstreamFailure` when there is no answer to be had; `CancellationError`.
   func send(_ request: HTTPRequest, options: CallOptions) async throws -> HTTPResponse
 }
 
@@ -49,13 +49,17 @@ package struct CallOptions: Sendable {
 
 /// There was no answer from a peer.
 package struct UpstreamFailure: RetryableFailure {
+  /// What the caller is told; `cause` has the details.
   package enum Reason: Sendable {
     case unavailable, circuitOpen, deadlineExceeded
   }
+  /// The peer: `payment-service`; `consul` where that is what did not answer.
   package let target: String
+  /// Decides the kind of problem, and so the status: 503 or 504.
   package let reason: Reason
   /// For the log.
   package let cause: String
+  /// When asking again makes sense, if that is known; nil where the call's time ran out.
   package let retryAfter: Duration?
   /// It was tried more than once here: who is told of it should leave it at that.
   package let wasRetried: Bool
@@ -91,7 +95,7 @@ package struct UpstreamFailure: RetryableFailure {
 }
 
 extension Upstream {
-  /// Sends a request with an optional JSON body.
+  /// Sends a request without a body.
   package func call(
     _ method: HTTPMethod, _ target: String, options: CallOptions = CallOptions()
   ) async throws -> HTTPResponse {
