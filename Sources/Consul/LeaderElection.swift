@@ -4,8 +4,8 @@ package enum ElectionEvent: Sendable, Equatable {
   /// The term is over: its session or its lock was lost, the session could not be renewed in time,
   /// its work ended, or the candidate was cancelled.
   case steppedDown
-  /// Consul does not answer or refuses; it is tried again. Told at most once a minute, also when it
-  /// answered in between.
+  /// Consul does not answer or refuses; it is tried again. Told at most once a minute until it answers
+  /// again.
   case failed(ConsulError)
 }
 
@@ -77,7 +77,11 @@ package struct LeaderElection: Sendable {
     var warnedAt: ContinuousClock.Instant?
     while true {
       do {
-        if try await candidacy(lead, reached: { backoff.reset() }) { return }
+        let isDone = try await candidacy(lead) {
+          backoff.reset()
+          warnedAt = nil
+        }
+        if isDone { return }
       } catch let error as ConsulError {
         if warnedAt.map({ .now - $0 >= Self.warnEvery }) ?? true {
           warnedAt = .now
@@ -100,12 +104,12 @@ package struct LeaderElection: Sendable {
   ///
   /// - Returns: whether the work is done.
   private func candidacy(
-    _ lead: @escaping @Sendable (Term) async throws -> Void, reached: () -> Void
+    _ lead: @escaping @Sendable (Term) async throws -> Void, answered: () -> Void
   ) async throws -> Bool {
     let began = ContinuousClock.now
     let session = try await client.createSession(
       name: "\(key) \(candidate)", ttl: settings.ttl, lockDelay: settings.lockDelay)
-    reached()
+    answered()
     let result: Result<End, any Error>
     do {
       result = .success(

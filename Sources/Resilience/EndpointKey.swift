@@ -12,5 +12,6 @@ package struct EndpointKey: Hashable, Sendable, CustomStringConvertible {
     self.port = port
   }
 
-  package var description: String { "\(host):\(port)" }
+  /// As a request's authority has it: an IPv6 address in brackets (RFC 3986 section 3.2.2).
+  package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }

@@ -16,7 +16,7 @@ package struct Settings: Sendable {
 
   /// Where a peer without discovery is found.
   package struct Peer: Hashable, Sendable {
-    /// What stands before the last colon; an IPv6 address keeps its brackets.
+    /// What stands before the last colon; an IPv6 address without its brackets.
     package let host: String
     /// Never 0 in what STATIC_PEERS tells.
     package let port: UInt16
@@ -218,8 +218,9 @@ private func peers(of text: String) -> [String: [Settings.Peer]]? {
       let port = UInt16(sides[1][sides[1].index(after: colon)...]), port > 0
     else { return nil }
     let name = sides[0].filter { $0 != " " }
-    peers[name, default: []].append(
-      Settings.Peer(host: String(sides[1][..<colon]), port: port))
+    var host = sides[1][..<colon]
+    if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+    peers[name, default: []].append(Settings.Peer(host: String(host), port: port))
   }
   return peers
 }

@@ -5,7 +5,7 @@ import Subprocess
 ///
 /// The program gets a session of its own, so that a Ctrl-C in a terminal does not reach it.
 actor SupervisedProcess {
-  /// What a service gets between SIGTERM and SIGKILL; its own shutdown takes 20 s at most.
+  /// What a service gets between SIGTERM and SIGKILL; its own shutdown takes 23 s at most.
   static let stopGrace: Duration = .seconds(25)
 
   private let program: Plan.Program

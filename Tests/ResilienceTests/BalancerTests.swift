@@ -92,6 +92,12 @@ struct BalancerTests {
     #expect(balancer.readings[0].inFlight == 0)
   }
 
+  @Test("an IPv6 address stands in brackets before its port")
+  func addresses() {
+    #expect("\(EndpointKey(id: "a", host: "::1", port: 80))" == "[::1]:80")
+    #expect("\(EndpointKey(id: "a", host: "10.0.0.1", port: 80))" == "10.0.0.1:80")
+  }
+
   @Test("an endpoint that left the list drains until its last call has ended")
   func draining() throws {
     let balancer = try balancer(2)

@@ -108,7 +108,13 @@ struct Health<Service: ShopService>: AsyncParsableCommand {
     let settings = try Settings(for: .inspect, portDefault: Service.identity.port)
     let group = EventLoopGroup(count: 1)
     var request = HTTPRequest(.get, "/health/ready")
-    let host = settings.host == "0.0.0.0" ? "127.0.0.1" : settings.host
+    let host =
+      switch settings.host {
+      case "0.0.0.0": "127.0.0.1"
+      case "::": "[::1]"
+      case let address where address.contains(":"): "[\(address)]"
+      case let address: address
+      }
     request.authority = "\(host):\(settings.port)"
     request.timeout = .seconds(3)
     do {

@@ -13,8 +13,10 @@ struct ServiceRunner<Service: ShopService> {
   let settings: Settings
 
   /// How long the stages may take to end one after the other, from the first SIGTERM or SIGINT on;
-  /// then all are cancelled. That they end soon after it is up to them: nothing cuts them off.
+  /// then all are cancelled.
   private static var shutdownTimeMax: Duration { .seconds(20) }
+  /// How long what was cancelled may take to end; then the process traps. `./shop` kills after 25 s.
+  private static var cancellationTimeMax: Duration { .seconds(3) }
 
   /// What a service consists of, before anything of it runs.
   struct Parts {
@@ -76,6 +78,7 @@ struct ServiceRunner<Service: ShopService> {
       gracefulShutdownSignals: [.sigterm, .sigint],
       logger: logger)
     configuration.maximumGracefulShutdownDuration = Self.shutdownTimeMax
+    configuration.maximumCancellationDuration = Self.cancellationTimeMax
     let secondSignal = SecondSignal()
     try await ServiceGroup(configuration: configuration).run()
     _ = consume secondSignal

@@ -137,7 +137,7 @@ final class UpstreamClient: Upstream {
     _ request: HTTPRequest, _ context: CallContext, to endpoint: EndpointKey
   ) async throws -> HTTPRequest {
     var prepared = request
-    prepared.authority = "\(endpoint.host):\(endpoint.port)"
+    prepared.authority = endpoint.description
     prepared.timeout = context.attemptTimeout
     // libcurl repeats a request by itself when a reused connection dies.
     prepared.sendsOnFreshConnection = context.idempotency == .unsafe
