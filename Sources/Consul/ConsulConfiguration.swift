@@ -13,8 +13,8 @@ package struct ConsulConfiguration: Sendable {
   package var pathPrefix = ""
   /// For `X-Consul-Token`; a file wins over it.
   package var token: String?
-  /// `CONSUL_HTTP_TOKEN_FILE`: read with the first request, again when it has changed and after a
-  /// 403.
+  /// `CONSUL_HTTP_TOKEN_FILE`: looked into by `init`, read with the first request, again when it has
+  /// changed and after a 403.
   package var tokenFile: String?
   /// `user:password` for HTTP basic authentication.
   package var basicCredentials: String?

@@ -4,8 +4,8 @@ package enum ElectionEvent: Sendable, Equatable {
   /// The term is over: its session or its lock was lost, the session could not be renewed in time,
   /// its work ended, or the candidate was cancelled.
   case steppedDown
-  /// Consul does not answer or refuses; it is tried again. Told at most once a minute until it answers
-  /// again.
+  /// Consul does not answer or refuses; it is tried again. Told at most once a minute until a
+  /// session has held for its time.
   case failed(ConsulError)
 }
 
@@ -76,13 +76,16 @@ package struct LeaderElection: Sendable {
     var random = SystemRandomNumberGenerator()
     var warnedAt: ContinuousClock.Instant?
     while true {
+      let began = ContinuousClock.now
       do {
-        let isDone = try await candidacy(lead) {
+        if try await candidacy(lead) { return }
+      } catch let error as ConsulError {
+        // After a session that held for its time it is another failure. One that never did is the same
+        // one again: what opens sessions and gives no locks would be asked without a pause.
+        if .now - began >= settings.ttl {
           backoff.reset()
           warnedAt = nil
         }
-        if isDone { return }
-      } catch let error as ConsulError {
         if warnedAt.map({ .now - $0 >= Self.warnEvery }) ?? true {
           warnedAt = .now
           report(.failed(error))
@@ -104,12 +107,11 @@ package struct LeaderElection: Sendable {
   ///
   /// - Returns: whether the work is done.
   private func candidacy(
-    _ lead: @escaping @Sendable (Term) async throws -> Void, answered: () -> Void
+    _ lead: @escaping @Sendable (Term) async throws -> Void
   ) async throws -> Bool {
     let began = ContinuousClock.now
     let session = try await client.createSession(
       name: "\(key) \(candidate)", ttl: settings.ttl, lockDelay: settings.lockDelay)
-    answered()
     let result: Result<End, any Error>
     do {
       result = .success(

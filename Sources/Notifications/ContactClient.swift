@@ -41,8 +41,7 @@ struct ContactClient: ContactBook {
     let response = try await upstream.call(.get, target)
     if response.status.code == 404 || response.status.code == 410 { return nil }
     guard response.status == .ok else {
-      throw UpstreamFailure(
-        target: upstream.name, reason: .unavailable, cause: "answered \(response.status.code)")
+      throw UpstreamFailure(target: upstream.name, answer: response)
     }
     return try response.decoded()
   }

@@ -26,9 +26,7 @@ struct ProductClient: Catalogue, StockKeeper {
       .get, "/internal/variants?\(query)",
       options: .limited(attempt: .seconds(1), attemptsMax: 3, to: limit))
     guard answer.status == .ok else {
-      throw UpstreamFailure(
-        target: upstream.name, reason: .unavailable,
-        cause: "the catalogue answered \(answer.status.code)", retryAfter: .seconds(1))
+      throw UpstreamFailure(target: upstream.name, answer: answer)
     }
     return try answer.decoded(as: [Variant].self).map(\.catalogueVariant)
   }

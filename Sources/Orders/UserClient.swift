@@ -12,9 +12,7 @@ struct UserClient: AddressBook {
       options: .repeatable(attempt: .seconds(1), attemptsMax: 3))
     if answer.status.code == 404 { return nil }
     guard answer.status == .ok else {
-      throw UpstreamFailure(
-        target: upstream.name, reason: .unavailable,
-        cause: "the address book answered \(answer.status.code)", retryAfter: .seconds(1))
+      throw UpstreamFailure(target: upstream.name, answer: answer)
     }
     return try answer.decoded(as: PostalAddress.self)
   }

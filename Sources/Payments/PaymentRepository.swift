@@ -70,8 +70,11 @@ struct PaymentRepository: PaymentStore {
   ) async throws -> (Payment, Result) {
     // A statement of its own: what is read along with a row that had to be waited for would be read as
     // it was before the wait.
-    try await transaction.send("SELECT FROM payments WHERE id = \(id) FOR UPDATE")
-    guard let before = try await read(id, in: transaction) else { throw NotFound("payment") }
+    let locked = try await transaction.execute(
+      "SELECT FROM payments WHERE id = \(id) FOR UPDATE")
+    guard locked == 1, let before = try await read(id, in: transaction) else {
+      throw NotFound("payment")
+    }
     var payment = before
     let result = try change(&payment)
     guard payment != before else { return (payment, result) }

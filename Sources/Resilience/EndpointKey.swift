@@ -12,6 +12,8 @@ package struct EndpointKey: Hashable, Sendable, CustomStringConvertible {
     self.port = port
   }
 
-  /// As a request's authority has it: an IPv6 address in brackets (RFC 3986 section 3.2.2).
-  package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+  package var description: String { authority }
+
+  /// What a request's authority takes: an IPv6 address in brackets (RFC 3986 section 3.2.2).
+  package var authority: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }

@@ -6,7 +6,7 @@ struct TimeWindow: Sendable {
   private let bucketWidth: Int64
   /// The newest bucket, apart from the others so that recording touches no array.
   private var newest = WindowCounts()
-  /// Its number since the clock's start; nil before the first result.
+  /// Its number since the clock's start; nil before the first result or reading.
   private var newestNumber: Int64?
   /// Until then nothing is too old, and no division is needed to know it.
   private var newestEnd = Int64.min

@@ -99,7 +99,8 @@ package struct Settings: Sendable {
     host = reader.text("HTTP_HOST") ?? "127.0.0.1"
     port = UInt16(reader.integer("HTTP_PORT", default: Int(portDefault), in: 0...65_535))
     advertisedHost =
-      reader.text("ADVERTISE_HOST") ?? (host == "0.0.0.0" || host == "::" ? nil : host)
+      reader.parsed("ADVERTISE_HOST", expected: "a host or an address", parse: unbracketed)
+      ?? (host == "0.0.0.0" || host == "::" ? nil : host)
     eventLoops = reader.integer("EVENT_LOOPS", default: 0, in: 0...256)
     shutdownGrace = reader.duration(
       "SHUTDOWN_GRACE", default: .seconds(15), in: .zero ... .seconds(15))
@@ -209,6 +210,14 @@ private func refuseDevelopmentOnly(
   }
 }
 
+/// A host, an IPv6 address with or without the brackets it has in an authority; nil for none.
+private func unbracketed(_ text: some StringProtocol) -> String? {
+  let isOpened = text.hasPrefix("[")
+  guard isOpened == text.hasSuffix("]") else { return nil }
+  let host = isOpened ? String(text.dropFirst().dropLast()) : String(text)
+  return host.isEmpty || host.contains("[") || host.contains("]") ? nil : host
+}
+
 private func peers(of text: String) -> [String: [Settings.Peer]]? {
   var peers: [String: [Settings.Peer]] = [:]
   for entry in text.split(separator: ",", omittingEmptySubsequences: true) {
@@ -218,9 +227,8 @@ private func peers(of text: String) -> [String: [Settings.Peer]]? {
       let port = UInt16(sides[1][sides[1].index(after: colon)...]), port > 0
     else { return nil }
     let name = sides[0].filter { $0 != " " }
-    var host = sides[1][..<colon]
-    if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
-    peers[name, default: []].append(Settings.Peer(host: String(host), port: port))
+    guard let host = unbracketed(sides[1][..<colon]) else { return nil }
+    peers[name, default: []].append(Settings.Peer(host: host, port: port))
   }
   return peers
 }

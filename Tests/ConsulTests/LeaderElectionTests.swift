@@ -132,6 +132,29 @@ struct LeaderElectionTests {
     _ = await standing.result
   }
 
+  @Test("a Consul that opens sessions and gives no lock is asked ever less often, and told of once")
+  func noLock() async throws {
+    let fake = FakeConsul { request in
+      switch request.path {
+      case "/v1/session/create": FakeConsul.json(#"{"ID":"s"}"#)
+      case let path where path.hasPrefix("/v1/kv/"): FakeConsul.json("no", status: 500)
+      default: FakeConsul.json("true")
+      }
+    }
+    let told = Mutex(0)
+    let election = LeaderElection(
+      key: "lead/nothing", candidate: "a", client: ConsulClient(.init(), http: fake),
+      report: { _ in told.withLock { $0 += 1 } })
+    let standing = Task { try await election.run { _ in } }
+    try await Task.sleep(for: .seconds(3))
+    standing.cancel()
+    _ = await standing.result
+    // Waits of 0 to 0.1, 0.2, 0.4, 0.8, 1.6 and 2 s; without growing, some sixty sessions.
+    let sessions = fake.requests.count { $0.path == "/v1/session/create" }
+    #expect((1...20).contains(sessions), "\(sessions)")
+    #expect(told.withLock { $0 } == 1)
+  }
+
   @Test("a Consul that forgot everything chooses again")
   func forgetfulConsul() async throws {
     let (consul, workplace) = (try await PrivateConsul.start(), Workplace())

@@ -96,6 +96,36 @@ import Testing
     group.stop()
   }
 
+  @Test("a drain that is cancelled cuts what is open, and ends")
+  func cancelled() async throws {
+    let group = EventLoopGroup(count: 1)
+    let events = Events()
+    var router = Router()
+    router.on(.get, "/endless") { _, _ in
+      events.add("begun")
+      do {
+        try await EventLoop.current?.sleep(for: .seconds(600))
+      } catch {
+        events.add("cancelled")
+      }
+      return text("")
+    }
+    let server = HTTPServer(handler: router, group: group, port: 0)
+    try await server.start()
+    async let client = withClient(of: server) { client in
+      try client.send(get("/endless"))
+      return try client.rest().text
+    }
+    try await eventually { events.all == ["begun"] }
+    let draining = Task { await server.drain(within: .seconds(600)) }
+    try await Task.sleep(for: .milliseconds(20))
+    draining.cancel()
+    await draining.value
+    #expect(try await client == "")
+    try await eventually { events.all == ["begun", "cancelled"] }
+    group.stop()
+  }
+
   @Test("a server without connections is drained at once, a second time too")
   func nothingToDo() async throws {
     let group = EventLoopGroup(count: 2)

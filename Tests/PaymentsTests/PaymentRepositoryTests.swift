@@ -49,6 +49,24 @@ struct PaymentRepositoryTests {
     #expect((read.state == .authorizing) == authorization.isOpen, "\(read)")
   }
 
+  @Test("a change that waited for another sees what that one did", .timeLimit(.minutes(1)))
+  func changeAfterChange() async throws {
+    let bench = try await PaymentBench.fresh()
+    let payment = try await bench.authorize().payment
+    let change = try await bench.admin.transaction { transaction in
+      try await transaction.execute(
+        "UPDATE payment.payments SET captured = 10 WHERE id = \(payment.id)")
+      let change = Task { try await bench.store.update(payment.id) { $0.operations.map(\.state) } }
+      try await transaction.waitUntilBlocking()
+      try await transaction.execute(
+        "UPDATE payment.payment_operations SET state = 'pending' WHERE payment_id = \(payment.id)")
+      return change
+    }
+    let (seen, operations) = try await change.value
+    #expect(seen.figures.captured == 10)
+    #expect(operations == [.pending])
+  }
+
   @Test("a change that throws leaves nothing behind")
   func refusedChange() async throws {
     let bench = try await PaymentBench.shared()

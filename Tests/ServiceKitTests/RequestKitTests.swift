@@ -218,16 +218,16 @@ struct RequestKitTests {
 
   @Test(
     "what was repeated here in vain is not to be repeated by the caller", arguments: [true, false])
-  func pushback(wasRetried: Bool) async throws {
+  func pushback(isSpent: Bool) async throws {
     let router = try router {
       $0.get("/x", access: .anyone) { _ in
         throw UpstreamFailure(
-          target: "peer", reason: .unavailable, cause: "a test", wasRetried: wasRetried)
+          target: "peer", reason: .unavailable, cause: "a test", retriesAreSpent: isSpent)
       }
     }
     let response = try await router.send(.get, "/x")
     #expect(response.status.code == 503)
-    #expect(response.fields["X-Retry-Pushback-Ms"] == (wasRetried ? "-1" : nil))
+    #expect(response.fields["X-Retry-Pushback-Ms"] == (isSpent ? "-1" : nil))
   }
 
   @Test(

@@ -49,6 +49,7 @@ struct UpstreamDeadlineTests {
     let upstream = peers.upstream("slow")
     // Answered or timed out: the machine may be busy.
     for _ in 0..<6 { _ = try? await call(upstream, within: .milliseconds(100)) }
+    #expect(peers.deadlineCounts == [.client: 6])
     let breaker = try breaker(of: peers)
     #expect(breaker.state == .closed)
     #expect(breaker.snapshot.totals.failed == 0)
@@ -88,14 +89,14 @@ struct UpstreamDeadlineTests {
     defer { server.close() }
     let peers = try peers(server)
     let upstream = peers.upstream("slow")
-    for (idempotency, wasRetried) in [(Idempotency.unsafe, false), (.safe, true)] {
+    for (idempotency, isRepeated) in [(Idempotency.unsafe, false), (.safe, true)] {
       var options = CallOptions()
-      options.attemptTimeout = .milliseconds(50)
+      options.attemptTimeout = .milliseconds(250)
       options.idempotency = idempotency
       let failure = await #expect(throws: UpstreamFailure.self) {
         try await upstream.send(HTTPRequest(.get, "/"), options: options)
       }
-      #expect(failure?.wasRetried == wasRetried)
+      #expect(failure?.retriesAreSpent == isRepeated)
     }
     #expect(peers.deadlineCounts == [:])
     let view = try #require(peers.breakers().first { $0.target == "slow" })
@@ -103,6 +104,26 @@ struct UpstreamDeadlineTests {
     // Two calls' worth of a fifth, less two retries, and what is always granted: three a second for ten.
     #expect(view.retryBudget == 28 && view.retriesDenied == 0)
     #expect(try peers.order(.forcedOpen, of: "slow").isForced)
+  }
+
+  @Test("an answer that repeating did not change is not to be repeated further out")
+  func pushback() async throws {
+    let server = try ScriptedServer.answering(
+      "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+    defer { server.close() }
+    let peers = try peers(server)
+    let upstream = peers.upstream("slow")
+    for (idempotency, isRepeated) in [(Idempotency.unsafe, false), (.safe, true)] {
+      var options = CallOptions()
+      options.idempotency = idempotency
+      let answer = try await upstream.send(HTTPRequest(.get, "/"), options: options)
+      #expect(answer.status.code == 503)
+      #expect(answer.fields["X-Retry-Pushback-Ms"] == (isRepeated ? "-1" : nil))
+      let failure = UpstreamFailure(target: "slow", answer: answer)
+      #expect(failure.retriesAreSpent == isRepeated)
+    }
+    let pushedBack = HTTPResponse(HTTPStatus(503)).adding(.retryPushback, "-1")
+    #expect(UpstreamFailure(target: "slow", answer: pushedBack).retriesAreSpent)
   }
 
   @Test("what could not come back in time is not sent")

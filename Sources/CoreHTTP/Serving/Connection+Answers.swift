@@ -95,7 +95,7 @@ extension Connection {
   }
 
   func decidePersistence(for response: HTTPResponse) {
-    // That may have begun while the handler worked. What was pipelined is still answered.
+    // Leaving may have begun while the handler worked. What was pipelined is still answered.
     let isLast = server.isLeaving && pending.isEmpty && !isMoreAtHand
     if ResponseWriter.saysClose(response.fields) || (isLast && exchange.keepsAlive) {
       exchange.keepsAlive = false

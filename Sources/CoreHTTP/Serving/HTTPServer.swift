@@ -56,9 +56,9 @@ package final class HTTPServer: Sendable {
     }
   }
 
-  /// Says `Connection: close` in every answer from now on, and goes on accepting: clients that keep
-  /// connections make their next one elsewhere, if there is an elsewhere. To be called some time before
-  /// `drain`, for clients that no discovery tells.
+  /// From now on answers say `Connection: close`, but where more requests are pipelined; connections are
+  /// accepted as before. To be called some time before `drain`: clients that keep connections make their
+  /// next one elsewhere, though no discovery tells them.
   package func announceEnd() {
     for loop in state.withLock(\.loops) { loop.loop.execute { loop.announceEnd() } }
   }
@@ -66,7 +66,7 @@ package final class HTTPServer: Sendable {
   /// Ends the server: accepts no more, closes idle connections, says `Connection: close` in every
   /// further answer, and returns when the last connection is closed. One that has sent nothing yet has the time
   /// for its head: a request may be on its way, and a close would answer it with a reset. What is still open
-  /// after `limit` is cut, and its handler's task cancelled.
+  /// after `limit`, or when this task is cancelled, is cut, and its handler's task cancelled.
   package func drain(within limit: Duration) async {
     let loops = state.withLock(\.loops)
     await withTaskGroup(of: Void.self) { group in

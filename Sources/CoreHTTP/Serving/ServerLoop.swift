@@ -40,7 +40,7 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
   /// Looks taken at the connections: the clock of their timeouts.
   private(set) var tick: UInt32 = 0
   private(set) var isDraining = false
-  /// Every answer says that it is its connection's last; so it is while the loop drains.
+  /// Answers end their connections, but where more requests are pipelined. Set by draining, too.
   private(set) var isLeaving = false
   /// Bodies being streamed.
   var streams = 0
@@ -228,10 +228,15 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
 
   func announceEnd() { isLeaving = true }
 
-  /// Stops accepting, lets requests in flight finish, and closes what is left when `limit` is over.
+  /// Stops accepting, lets requests in flight finish, and closes what is left when `limit` is over, or at
+  /// once when the task is cancelled.
   func drain(within limit: Duration) async {
-    await withCheckedContinuation { continuation in
-      loop.execute { self.beginDraining(within: limit) { continuation.resume() } }
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        loop.execute { self.beginDraining(within: limit) { continuation.resume() } }
+      }
+    } onCancel: {
+      loop.execute { self.beginDraining(within: .zero) {} }
     }
   }
 
@@ -249,6 +254,7 @@ final class ServerLoop: DescriptorHandler, @unchecked Sendable {
       done()
     }
     if connections.isEmpty, listener == nil { return finishDraining() }
+    drainTimer?.cancel()
     drainTimer = loop.schedule(after: limit) {
       self.sendPosted()
       for connection in self.connections { connection.close() }

@@ -177,8 +177,7 @@ struct ServiceRunner<Service: ShopService> {
     return TokenVerifier(keys: keys) {
       let response = try await users.call(.get, "/.well-known/jwks.json")
       guard response.status == .ok else {
-        throw UpstreamFailure(
-          target: users.name, reason: .unavailable, cause: "JWKS answered \(response.status.code)")
+        throw UpstreamFailure(target: users.name, answer: response)
       }
       return response.body
     }

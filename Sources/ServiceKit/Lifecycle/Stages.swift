@@ -50,7 +50,7 @@ struct ServerStage: ServiceLifecycle.Service {
 
 /// Makes the service known once it serves, and takes it out before it stops.
 struct DiscoveryStage: ServiceLifecycle.Service {
-  /// How long peers get to notice that this one leaves.
+  /// How long peers, and whatever else sends requests here, get to notice that this one leaves.
   static let linger: Duration = .seconds(2)
 
   let peers: Peers
@@ -70,9 +70,8 @@ struct DiscoveryStage: ServiceLifecycle.Service {
       group.cancelAll()
       await group.waitForAll()
     }
-    if await peers.deregister() {
-      // Cancelled while lingering: time has run out.
-      try? await Task.sleep(for: Self.linger)
-    }
+    await peers.deregister()
+    // Cancelled while lingering: time has run out.
+    try? await Task.sleep(for: Self.linger)
   }
 }

@@ -99,7 +99,8 @@ enum ServiceMetrics {
     _ peers: [PeerEndpoints.View], _ observed: [Peers.Observed], into text: inout PrometheusText
   ) {
     text.gauge(
-      "lb_endpoints", help: "Known instances of a peer.",
+      "lb_endpoints",
+      help: "Known instances of a peer; draining ones have left the list and still have calls.",
       peers.flatMap { peer in
         let ejected = peer.instances.count { $0.isEjected }
         return [("healthy", peer.instances.count - ejected), ("ejected", ejected)].map {
@@ -208,5 +209,9 @@ enum ServiceMetrics {
       "resilience4j_circuitbreaker_not_permitted_calls_total",
       help: "Attempts that the breaker refused.",
       snapshots.map { ([("name", $0.0)], Double($0.1.totals.notPermitted)) })
+    text.counter(
+      "resilience4j_circuitbreaker_events_dropped_total",
+      help: "Events that a listener was too slow for; the log of transitions is one.",
+      snapshots.map { ([("name", $0.0)], Double($0.1.eventsDropped)) })
   }
 }

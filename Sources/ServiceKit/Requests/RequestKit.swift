@@ -28,7 +28,7 @@ package final class RequestKit: Sendable {
   private let working = Atomic<Int>(0)
   private let waiting = Atomic<Int>(0)
   private let shed = Atomic<Int>(0)
-  private let late = Atomic<Int>(0)
+  private let expired = Atomic<Int>(0)
   private let compression = AnswerCompression()
 
   /// - Parameter rates: nil lets every client make as many requests as it likes.
@@ -52,8 +52,9 @@ package final class RequestKit: Sendable {
   /// Requests turned away since the start.
   package var requestsShed: Int { shed.load(ordering: .relaxed) }
 
-  /// Requests since the start whose caller's time was over before they were answered.
-  package var deadlinesExceeded: Int { late.load(ordering: .relaxed) }
+  /// Requests since the start whose caller's time was over before they were answered, as far as that was
+  /// seen here: of one that waits for a peer, the call may see it first.
+  package var deadlinesExceeded: Int { expired.load(ordering: .relaxed) }
 
   nonisolated(nonsending) func answer(
     _ request: HTTPRequest, _ parameters: PathParameters, _ rule: RouteRule,
@@ -96,7 +97,7 @@ package final class RequestKit: Sendable {
     var response: HTTPResponse
     do {
       if let callersTime, callersTime <= .zero {
-        throw spent("The caller's time was spent before work began.")
+        throw Problem(.deadlineExceeded, "The caller's time was spent before work began.")
       }
       let load = try enter(request, rule)
       defer { leave(load) }
@@ -216,7 +217,7 @@ package final class RequestKit: Sendable {
     _ deadline: Deadline, _ work: @escaping @Sendable () async throws -> HTTPResponse
   ) async throws -> HTTPResponse {
     let time = deadline.remaining(at: MonotonicClock().now)
-    guard time > .zero else { throw spent("The caller's time is over.") }
+    guard time > .zero else { throw Problem(.deadlineExceeded, "The caller's time is over.") }
     return try await withThrowingTaskGroup(of: HTTPResponse.self) { group in
       group.addTask(operation: work)
       group.addTask {
@@ -225,7 +226,7 @@ package final class RequestKit: Sendable {
         } else {
           try await Task.sleep(for: time)  // a test without loops
         }
-        throw self.spent("The caller's time is over.")
+        throw Problem(.deadlineExceeded, "The caller's time is over.")
       }
       defer { group.cancelAll() }
       guard let response = try await group.next() else {
@@ -233,11 +234,6 @@ package final class RequestKit: Sendable {
       }
       return response
     }
-  }
-
-  private func spent(_ detail: String) -> Problem {
-    late.add(1, ordering: .relaxed)
-    return Problem(.deadlineExceeded, detail)
   }
 
   static func requestID(of request: HTTPRequest) -> String {
@@ -278,6 +274,9 @@ package final class RequestKit: Sendable {
   private func problem(
     for error: any Error, _ request: HTTPRequest, _ requestID: String
   ) -> HTTPResponse {
+    if let problem = error as? Problem, problem.kind == .deadlineExceeded {
+      expired.add(1, ordering: .relaxed)
+    }
     if let failure = error as? any Failure {
       if failure.kind.problem.status.code >= 500 {
         log(.warning, "\(failure.kind.rawValue): \(failure.detail)", error, requestID)
@@ -285,7 +284,7 @@ package final class RequestKit: Sendable {
       var response = HTTPResponse.problem(
         failure, instance: request.path, requestID: requestID)
       // Only the hop next to the fault repeats: three attempts on each of three hops would be 27.
-      if let failure = error as? UpstreamFailure, failure.wasRetried {
+      if let failure = error as? UpstreamFailure, failure.retriesAreSpent {
         response.fields[.retryPushback] = "-1"
       }
       return response

@@ -91,7 +91,7 @@ package final class PeerEndpoints: Sendable {
     package struct Instance: Encodable, Sendable {
       /// `name-host-port`, for an instance that registered itself or is in the static table.
       package let id: String
-      /// `host:port`, with nothing added around an IPv6 address.
+      /// `host:port`, an IPv6 address in brackets.
       package let address: String
       /// Its share of the calls, relative to the others'; 0 gets none unless all have 0.
       package let weight: Int

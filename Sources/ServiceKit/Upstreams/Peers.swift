@@ -205,13 +205,7 @@ package final class Peers: Sendable {
   }
 
   /// Takes this instance out of discovery, if it was there.
-  ///
-  /// - Returns: whether peers may still be sending here for a moment.
-  func deregister() async -> Bool {
-    guard let registration = registration.withLock({ $0 }) else { return false }
-    await registration.deregister()
-    return true
-  }
+  func deregister() async { await registration.withLock({ $0 })?.deregister() }
 
   private static func log(_ event: RegistrationEvent, _ logger: Logger) {
     switch event {

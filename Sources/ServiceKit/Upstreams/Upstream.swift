@@ -9,7 +9,8 @@ package protocol Upstream: Sendable {
   /// `payment-service`.
   var name: String { get }
 
-  /// Sends `request` and returns whatever was answered, refusals included.
+  /// Sends `request` and returns whatever was answered, refusals included. An answer of 5xx that came in
+  /// spite of repeating says `X-Retry-Pushback-Ms: -1`, whatever the peer said.
   ///
   /// - Throws: `UpstreamFailure` when there is no answer to be had; `CancellationError`.
   func send(_ request: HTTPRequest, options: CallOptions) async throws -> HTTPResponse
@@ -61,18 +62,26 @@ package struct UpstreamFailure: RetryableFailure {
   package let cause: String
   /// When asking again makes sense, if that is known; nil where the call's time ran out.
   package let retryAfter: Duration?
-  /// It was tried more than once here: who is told of it should leave it at that.
-  package let wasRetried: Bool
+  /// It was repeated in vain, here or further in: who is told of it should leave it at that.
+  package let retriesAreSpent: Bool
 
   package init(
     target: String, reason: Reason, cause: String, retryAfter: Duration? = nil,
-    wasRetried: Bool = false
+    retriesAreSpent: Bool = false
   ) {
     self.target = target
     self.reason = reason
     self.cause = cause
     self.retryAfter = retryAfter
-    self.wasRetried = wasRetried
+    self.retriesAreSpent = retriesAreSpent
+  }
+
+  /// An answer of the peer's that is none to what was asked.
+  package init(target: String, answer: HTTPResponse) {
+    self.init(
+      target: target, reason: .unavailable, cause: "it answered \(answer.status.code)",
+      retryAfter: .seconds(1),
+      retriesAreSpent: answer.fields[.retryPushback].map(Pushback.init(header:)) == .never)
   }
 
   package var kind: FailureKind {

@@ -55,7 +55,7 @@ final class UpstreamClient: Upstream {
         ?? options.totalTimeout)
     var course = Course()
     do {
-      return try await (options.isLongPoll ? pollPipeline : pipeline).execute(
+      var response = try await (options.isLongPoll ? pollPipeline : pipeline).execute(
         context,
         classify: { [balancer] result in
           Self.outcome(of: result, course, hasOther: balancer.hasOther(than: course.tried))
@@ -63,6 +63,11 @@ final class UpstreamClient: Upstream {
       ) { context in
         try await self.attempt(request, context, options, &course)
       }
+      if course.timeRanOut(for: response) { count(.client) }
+      if response.status.code >= 500, course.tried.count > 1 {
+        response.fields[.retryPushback] = "-1"
+      }
+      return response
     } catch {
       throw try failure(for: error, course)
     }
@@ -77,6 +82,16 @@ final class UpstreamClient: Upstream {
     var isCutShort = false
     /// The last one took all of its time, or nearly.
     var isSpent = false
+
+    /// Told how little time there is, the peer gives up a moment before we do: that says something of the
+    /// deadline, and nothing of the peer.
+    func timeRanOut(for response: HTTPResponse) -> Bool {
+      response.status.code == 504 && isCutShort && isSpent
+    }
+  }
+
+  private func count(_ place: DeadlineExceeded.Place) {
+    deadlinesExceeded.withLock { $0[place, default: 0] += 1 }
   }
 
   private nonisolated(nonsending) func attempt(
@@ -87,14 +102,15 @@ final class UpstreamClient: Upstream {
       guard timeout >= Self.hopReserve + .milliseconds(1) else {
         throw DeadlineExceeded(place: .client)
       }
-      // By a fifth, as what is slow: an attempt that had most of its time says something of the
-      // peer.
-      course.isCutShort = !options.isLongPoll && timeout * 5 < options.attemptTimeout * 4
     }
     guard let selection = balancer.select(avoiding: course.tried) else {
       throw NoEndpoints(name: name)
     }
     course.tried.append(selection.endpoint)
+    // By a fifth, as what is slow: an attempt that had most of its time says something of the peer.
+    course.isCutShort =
+      !options.isLongPoll
+      && context.attemptTimeout.map { $0 * 5 < options.attemptTimeout * 4 } ?? false
     let prepared = try await prepare(request, context, to: selection.endpoint)
     let began = MonotonicClock().now
     let result: Result<HTTPResponse, any Error>
@@ -137,7 +153,7 @@ final class UpstreamClient: Upstream {
     _ request: HTTPRequest, _ context: CallContext, to endpoint: EndpointKey
   ) async throws -> HTTPRequest {
     var prepared = request
-    prepared.authority = endpoint.description
+    prepared.authority = endpoint.authority
     prepared.timeout = context.attemptTimeout
     // libcurl repeats a request by itself when a reused connection dies.
     prepared.sendsOnFreshConnection = context.idempotency == .unsafe
@@ -166,10 +182,7 @@ final class UpstreamClient: Upstream {
     of result: Result<HTTPResponse, any Error>, _ course: Course, hasOther: Bool
   ) -> Outcome {
     switch result {
-    // Told how little time there is, the peer gives up a moment before we do: either says
-    // something of the deadline, and nothing of the peer.
-    case .success(let response)
-    where response.status.code == 504 && course.isCutShort && course.isSpent:
+    case .success(let response) where course.timeRanOut(for: response):
       .failure(.deadlinePassed)
     case .failure(HTTPClientError.timedOut) where course.isCutShort: .failure(.deadlinePassed)
     case .success(let response): outcome(of: response, hasOther: hasOther)
@@ -215,9 +228,7 @@ final class UpstreamClient: Upstream {
 
   /// The error for the caller. Cancellation stays what it is.
   private func failure(for error: any Error, _ course: Course) throws -> UpstreamFailure {
-    if let place = Self.whereTimeEnded(error, course) {
-      deadlinesExceeded.withLock { $0[place, default: 0] += 1 }
-    }
+    if let place = Self.whereTimeEnded(error, course) { count(place) }
     let reason: UpstreamFailure.Reason
     var retryAfter: Duration? = .seconds(1)
     switch error {
@@ -232,7 +243,7 @@ final class UpstreamClient: Upstream {
     }
     return UpstreamFailure(
       target: name, reason: reason, cause: "\(error)", retryAfter: retryAfter,
-      wasRetried: course.tried.count > 1)
+      retriesAreSpent: course.tried.count > 1)
   }
 
   /// nil unless it was the call's deadline that ended it: an attempt's own timeout is another matter.
