@@ -20,7 +20,8 @@ $compose stop
 for container in $($compose ps -a -q); do
   state=$(docker inspect -f '{{index .Config.Labels "com.docker.compose.service"}} {{.State.ExitCode}}' "$container")
   printf 'stopped: %s\n' "$state"
-  case "$state" in *" 0") ;; *) failed=1 ;; esac
+  # Consul does not leave its cluster first (consul-config/agent.json), and calls that a failure.
+  case "$state" in *" 0" | "consul 1") ;; *) failed=1 ;; esac
 done
 docker images --format '{{.Repository}} {{.Size}}' | grep '^shop/'
 [ "$failed" -eq 0 ] && echo "compose: passed" || { echo "compose: FAILED" >&2; exit 1; }
