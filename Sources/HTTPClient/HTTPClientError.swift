@@ -31,3 +31,20 @@ package enum HTTPClientError: Error, Equatable {
     case other(String)
   }
 }
+
+extension HTTPClientError: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .notSent(.addressRefused): "the host has no public address"
+    case .notSent(.hostNotFound): "there is no such host"
+    case .notSent(.connectionRefused): "the connection was refused"
+    case .notSent(.connectTimedOut): "nobody answered the connection in time"
+    case .notSent(.tlsFailed(let words)), .untrusted(let words):
+      "the TLS connection failed: \(words)"
+    case .notSent(.tooManyTransfers): "too many calls are under way"
+    case .notSent(.other(let words)), .maybeProcessed(let words), .badRequest(let words): words
+    case .timedOut(let sent): sent ? "no answer in time" : "not sent in time"
+    case .answerTooLarge(let bytesMax): "the answer has more than \(bytesMax) bytes"
+    }
+  }
+}

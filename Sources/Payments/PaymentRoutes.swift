@@ -60,17 +60,15 @@ struct PaymentRoutes {
   }
 
   private func confirm(_ call: Call) async throws -> HTTPResponse {
-    struct Confirmation: Decodable {
-      enum Challenge: String, Decodable {
-        case approve, reject
-      }
-      let challenge: Challenge
-    }
+    enum Challenge: String { case approve, reject }
+    struct Confirmation: Decodable { let challenge: String }
     try PaymentError.refuseCardData(in: call.request.body)
     let payment = try await visible(call)
-    let confirmation = try call.json(Confirmation.self)
-    let answer = try await payments.confirm(
-      payment.id, approve: confirmation.challenge == .approve)
+    let challenge = Challenge(rawValue: try call.json(Confirmation.self).challenge)
+    var validation = Validation()
+    validation.require(challenge != nil, "/challenge", "unknown", "must be approve or reject")
+    try validation.finish()
+    let answer = try await payments.confirm(payment.id, approve: challenge == .approve)
     return try .json(access.body(of: answer.payment), version: answer.payment.version)
   }
 

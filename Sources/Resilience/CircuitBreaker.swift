@@ -10,13 +10,14 @@ import Synchronization
 @usableFromInline
 package final class CircuitBreaker: Sendable {
   package enum State: String, Sendable, CaseIterable {
-    case closed, open, halfOpen
+    case closed, open
+    case halfOpen = "half_open"
     /// Lets every call through and records nothing; left only by an order.
     case disabled
     /// Lets every call through, records, and never trips; left only by an order.
-    case metricsOnly
+    case metricsOnly = "metrics_only"
     /// Refuses every call; left only by an order.
-    case forcedOpen
+    case forcedOpen = "forced_open"
   }
 
   /// States that an operator may order.

@@ -7,7 +7,7 @@ package protocol LocalRejection: Error {
 
 /// The circuit breaker did not let the call through.
 @usableFromInline
-package struct CallNotPermitted: LocalRejection, Equatable {
+package struct CallNotPermitted: LocalRejection, Equatable, CustomStringConvertible {
   package let name: String
   package let state: CircuitBreaker.State
   package let retryAfter: Duration?
@@ -16,6 +16,13 @@ package struct CallNotPermitted: LocalRejection, Equatable {
     self.name = name
     self.state = state
     self.retryAfter = retryAfter
+  }
+
+  @usableFromInline
+  package var description: String {
+    let tenths = retryAfter.map { $0.nanosecondsSaturated.saturatingAdd(50_000_000) / 100_000_000 }
+    let wait = tenths.map { ", the next call in \($0 / 10).\($0 % 10) s" } ?? ""
+    return "the circuit to \(name) is \(state.rawValue)\(wait)"
   }
 }
 

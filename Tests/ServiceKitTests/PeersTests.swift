@@ -112,12 +112,54 @@ struct PeersTests {
   func absentPeer() {
     let began = ContinuousClock.now
     let peer = PeerEndpoints(name: "absent", fixed: [], at: began)
-    #expect(peer.awaitsFirst(at: began))
+    #expect(peer.awaited(from: began) == began + .milliseconds(500))
     peer.publish([], source: .consul)
-    #expect(peer.awaitsFirst(at: began + .seconds(29)))
-    #expect(!peer.awaitsFirst(at: began + .seconds(31)))
+    #expect(peer.awaited(from: began + .seconds(29)) != nil)
+    #expect(peer.awaited(from: began + .seconds(31)) == nil)
     peer.publish([Endpoint(id: "a", host: "127.0.0.1", port: 1)], source: .consul)
-    #expect(!peer.awaitsFirst(at: began))
+    #expect(peer.awaited(from: began) == nil)
+  }
+
+  @Test("calls wait for the successor of a peer's last instance, until three seconds after it left")
+  func successor() {
+    let left = ContinuousClock.now
+    let peer = PeerEndpoints(name: "restarted", fixed: [], at: left)
+    let instance = Endpoint(id: "a", host: "127.0.0.1", port: 1)
+    peer.publish([instance], source: .consul, at: left)
+    peer.publish([], source: .consul, at: left)
+    peer.publish([], source: .consul, at: left + .seconds(1))
+    #expect(peer.awaited(from: left + .seconds(2)) == left + .seconds(3))
+    peer.publish([instance], source: .consul, at: left + .seconds(2))
+    #expect(peer.awaited(from: left + .seconds(2)) == nil)
+  }
+
+  @Test("a call while a peer's only instance is restarted is answered by the next one")
+  func restartedPeer() async throws {
+    let consul = try await PrivateConsul.start()
+    let client = ConsulClient(
+      try ConsulConfiguration(environment: ["CONSUL_HTTP_ADDR": consul.address]),
+      http: CurlClient(group: group))
+    let server = try ScriptedServer.answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    defer { server.close() }
+    let instance = ServiceRegistration(name: "restarted", host: "127.0.0.1", port: server.port)
+    try await client.register(instance, boot: "a")
+    let peers = try peers(consul)
+    let upstream = peers.upstream("restarted")
+    func wait(forInstances count: Int) async throws {
+      while peers.discovery()[0].instances.count != count {
+        try await Task.sleep(for: .milliseconds(10))
+      }
+    }
+    try await running(peers.workers) {
+      try await wait(forInstances: 1)
+      try await client.deregister(instance.id)
+      try await wait(forInstances: 0)
+      async let answer = upstream.call(.get, "/")
+      try await Task.sleep(for: .seconds(1))
+      try await client.register(instance, boot: "b")
+      #expect(try await answer.status == .ok)
+    }
+    try await consul.stop()
   }
 
   @Test("a list that was held over a restart of Consul is Consul's again once it is confirmed")

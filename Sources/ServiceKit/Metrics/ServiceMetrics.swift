@@ -75,7 +75,8 @@ enum ServiceMetrics {
 
   private static func retries(_ retries: [Retry], into text: inout PrometheusText) {
     text.counter(
-      "retry_attempts_total", help: "Attempts after the first, by how the one before had failed.",
+      "retry_attempts_total",
+      help: "Attempts after the first, refused ones included, by how the one before had failed.",
       retries.flatMap { retry in
         let after = retry.totals.retriesAfter
         return FailureClass.allCases.filter(\.isEverRetried).map {

@@ -24,12 +24,7 @@ struct BreakerView: Encodable, Sendable {
   init(_ pipeline: ResiliencePipeline, target: String) {
     let snapshot = pipeline.circuitBreaker.snapshot
     self.target = target
-    state =
-      switch snapshot.state {
-      case .halfOpen: "half_open"
-      case .forcedOpen: "open"
-      default: snapshot.state.rawValue
-      }
+    state = (snapshot.state == .forcedOpen ? .open : snapshot.state).rawValue
     failureRate = snapshot.failureRate < 0 ? nil : snapshot.failureRate
     isForced = snapshot.state == .forcedOpen
     calls = snapshot.recorded

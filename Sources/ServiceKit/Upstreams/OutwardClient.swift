@@ -55,24 +55,7 @@ package struct OutwardClient: Sendable {
 
 extension OutwardClient.Failure {
   fileprivate init(_ error: HTTPClientError) {
-    switch error {
-    case .notSent(.addressRefused):
-      self.init(description: "the host has no public address", isTemporary: true)
-    case .notSent(.hostNotFound): self.init(description: "there is no such host", isTemporary: true)
-    case .notSent(.connectionRefused):
-      self.init(description: "the connection was refused", isTemporary: true)
-    case .notSent(.connectTimedOut):
-      self.init(description: "nobody answered the connection in time", isTemporary: true)
-    case .timedOut: self.init(description: "no answer in time", isTemporary: true)
-    case .notSent(.tlsFailed(let words)), .untrusted(let words):
-      self.init(description: "the TLS connection failed: \(words)", isTemporary: true)
-    case .answerTooLarge(let bytesMax):
-      self.init(description: "the answer has more than \(bytesMax) bytes", isTemporary: true)
-    case .maybeProcessed(let words), .notSent(.other(let words)):
-      self.init(description: words, isTemporary: true)
-    case .notSent(.tooManyTransfers):
-      self.init(description: "too many calls are under way", isTemporary: true)
-    case .badRequest(let words): self.init(description: words, isTemporary: false)
-    }
+    description = "\(error)"
+    isTemporary = if case .badRequest = error { false } else { true }
   }
 }

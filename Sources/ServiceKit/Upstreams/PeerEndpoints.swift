@@ -19,6 +19,9 @@ package final class PeerEndpoints: Sendable {
   /// How long services may take to start one after the other: afterwards no call waits for a peer
   /// that has never been there.
   static let startMax: Duration = .seconds(30)
+  /// How long calls wait for the successor of a peer's last instance, from that one's leaving: it leaves
+  /// discovery two seconds before it ends (`DiscoveryStage.linger`), and is started again after that.
+  static let successorMax: Duration = .seconds(3)
 
   let name: String
   let balancer: Balancer
@@ -28,8 +31,8 @@ package final class PeerEndpoints: Sendable {
     var heardAt: ContinuousClock.Instant?
     /// Whether discovery ever told of an instance.
     var hasHeardOfInstance = false
-
-    var awaitsFirst: Bool { source != .fixed && !hasHeardOfInstance }
+    /// When the last instance left; nil while there is one.
+    var emptySince: ContinuousClock.Instant?
   }
   private let madeAt: ContinuousClock.Instant
   private let state = Mutex(State())
@@ -48,15 +51,18 @@ package final class PeerEndpoints: Sendable {
   }
 
   /// Takes a list from discovery.
-  func publish(_ endpoints: [Endpoint], source: Source) {
+  func publish(
+    _ endpoints: [Endpoint], source: Source, at now: ContinuousClock.Instant = .now
+  ) {
     balancer.update(
       endpoints.map {
         (key: EndpointKey(id: $0.id, host: $0.host, port: $0.port), weight: $0.weight)
       })
     state.withLock {
       $0 = State(
-        source: source, heardAt: .now,
-        hasHeardOfInstance: $0.hasHeardOfInstance || source == .consul && !endpoints.isEmpty)
+        source: source, heardAt: now,
+        hasHeardOfInstance: $0.hasHeardOfInstance || source == .consul && !endpoints.isEmpty,
+        emptySince: endpoints.isEmpty ? $0.emptySince ?? now : nil)
     }
   }
 
@@ -70,19 +76,24 @@ package final class PeerEndpoints: Sendable {
     state.withLock { if $0.source == .lastKnown { $0.source = .consul } }
   }
 
-  /// Returns as soon as there has been an instance, or after a while without one: where all services
-  /// start at once, discovery's first lists are empty.
-  nonisolated(nonsending) func waitForFirst(atMost limit: Duration) async throws {
-    guard awaitsFirst(at: .now) else { return }
-    let end = ContinuousClock.now + min(limit, Self.firstInstanceWait)
-    while awaitsFirst(at: .now), .now < end {
+  /// Returns as soon as there is an instance, or after a while without one: where all services start at
+  /// once, discovery's first lists are empty, and so is the list while a peer's only instance is
+  /// restarted.
+  ///
+  /// - Parameter limit: the call's whole time, a fifth of which is left to it.
+  nonisolated(nonsending) func waitForInstance(atMost limit: Duration) async throws {
+    let began = ContinuousClock.now
+    while let end = awaited(from: began), .now < min(end, began + limit * 4 / 5) {
       try await Task.sleep(for: .milliseconds(10))
     }
   }
 
-  /// Whether a call at `now` should wait for an instance to come.
-  func awaitsFirst(at now: ContinuousClock.Instant) -> Bool {
-    now - madeAt < Self.startMax && state.withLock(\.awaitsFirst)
+  /// Until when a call that began at `now` should wait for an instance to come; nil if it should not.
+  func awaited(from now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
+    let state = state.withLock { $0 }
+    if state.source == .fixed { return nil }
+    if state.hasHeardOfInstance { return state.emptySince.map { $0 + Self.successorMax } }
+    return now - madeAt < Self.startMax ? now + Self.firstInstanceWait : nil
   }
 
   /// One entry of `GET /admin/discovery`.

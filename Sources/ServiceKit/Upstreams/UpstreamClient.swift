@@ -50,7 +50,7 @@ final class UpstreamClient: Upstream {
       deadline: Deadline(after: options.totalTimeout, from: now),
       attemptTimeout: options.attemptTimeout)
     // Before the first attempt, so that it is time of the call's and of no attempt's.
-    try await endpoints.waitForFirst(
+    try await endpoints.waitForInstance(
       atMost: Deadline.current.map { min($0.remaining(at: now), options.totalTimeout) }
         ?? options.totalTimeout)
     var course = Course()
