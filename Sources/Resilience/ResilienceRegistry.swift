@@ -69,11 +69,7 @@ package struct ResilienceRegistry: Sendable {
     }
   }
 
-  /// Every breaker, by name, for metrics and the admin pages; so for the others.
-  package var circuitBreakers: [CircuitBreaker] {
-    storage.circuitBreakers.withLock { $0.values.sorted { $0.name < $1.name } }
-  }
-
+  /// Every retry policy made so far, by name, for metrics.
   package var retries: [Retry] {
     storage.retries.withLock { $0.values.sorted { $0.name < $1.name } }
   }

@@ -71,33 +71,21 @@ import Testing
 
   @Test("what has not finished by the limit is cut and cancelled")
   func limit() async throws {
-    let group = EventLoopGroup(count: 1)
-    let events = Events()
-    var router = Router()
-    router.on(.get, "/endless") { _, _ in
-      events.add("begun")
-      do {
-        try await EventLoop.current?.sleep(for: .seconds(600))
-      } catch {
-        events.add("cancelled")
-      }
-      return text("")
-    }
-    let server = HTTPServer(handler: router, group: group, port: 0)
-    try await server.start()
-    async let client = withClient(of: server) { client in
-      try client.send(get("/endless"))
-      return try client.rest().text
-    }
-    try await eventually { events.all == ["begun"] }
-    await server.drain(within: .milliseconds(50))
-    #expect(try await client == "")
-    try await eventually { events.all == ["begun", "cancelled"] }
-    group.stop()
+    try await withEndlessRequest { await $0.drain(within: .milliseconds(50)) }
   }
 
   @Test("a drain that is cancelled cuts what is open, and ends")
   func cancelled() async throws {
+    try await withEndlessRequest { server in
+      let draining = Task { await server.drain(within: .seconds(600)) }
+      try await Task.sleep(for: .milliseconds(20))
+      draining.cancel()
+      await draining.value
+    }
+  }
+
+  /// Runs `drain` while a handler works that only its cancellation ends, and looks whether it has.
+  private func withEndlessRequest(_ drain: (HTTPServer) async throws -> Void) async throws {
     let group = EventLoopGroup(count: 1)
     let events = Events()
     var router = Router()
@@ -117,10 +105,7 @@ import Testing
       return try client.rest().text
     }
     try await eventually { events.all == ["begun"] }
-    let draining = Task { await server.drain(within: .seconds(600)) }
-    try await Task.sleep(for: .milliseconds(20))
-    draining.cancel()
-    await draining.value
+    try await drain(server)
     #expect(try await client == "")
     try await eventually { events.all == ["begun", "cancelled"] }
     group.stop()

@@ -15,7 +15,7 @@ struct ResilienceRegistryTests {
     #expect(second.config.minimumCalls == 7)
     #expect(registry.pipeline("payment").circuitBreaker === first)
     #expect(registry.pipeline("order").circuitBreaker !== first)
-    #expect(registry.circuitBreakers.map(\.name) == ["order", "payment"])
+    #expect(registry.retries.map(\.name) == ["order", "payment"])
   }
 
   @Test("the one-line call meets the upstream's breaker each time, so it can open")

@@ -28,6 +28,12 @@ struct PeersTests {
       settings: settings, group: group, signer: nil, logger: logger)
   }
 
+  private func client(of consul: PrivateConsul) throws -> ConsulClient {
+    ConsulClient(
+      try ConsulConfiguration(environment: ["CONSUL_HTTP_ADDR": consul.address]),
+      http: CurlClient(group: group))
+  }
+
   private func running<Value: Sendable>(
     _ workers: [Worker], _ body: () async throws -> Value
   ) async throws -> Value {
@@ -45,9 +51,7 @@ struct PeersTests {
   @Test("an instance's weight in Consul is its share of the calls")
   func weights() async throws {
     let consul = try await PrivateConsul.start()
-    let client = ConsulClient(
-      try ConsulConfiguration(environment: ["CONSUL_HTTP_ADDR": consul.address]),
-      http: CurlClient(group: group))
+    let client = try client(of: consul)
     let servers = try (0..<2).map { _ in
       try ScriptedServer.answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     }
@@ -86,9 +90,7 @@ struct PeersTests {
   @Test("a call waits for the first instance of a peer that discovery knows none of")
   func firstInstance() async throws {
     let consul = try await PrivateConsul.start()
-    let client = ConsulClient(
-      try ConsulConfiguration(environment: ["CONSUL_HTTP_ADDR": consul.address]),
-      http: CurlClient(group: group))
+    let client = try client(of: consul)
     let server = try ScriptedServer.answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     defer { server.close() }
     let peers = try peers(consul, fixed: "late=127.0.0.1:1")
@@ -136,9 +138,7 @@ struct PeersTests {
   @Test("a call while a peer's only instance is restarted is answered by the next one")
   func restartedPeer() async throws {
     let consul = try await PrivateConsul.start()
-    let client = ConsulClient(
-      try ConsulConfiguration(environment: ["CONSUL_HTTP_ADDR": consul.address]),
-      http: CurlClient(group: group))
+    let client = try client(of: consul)
     let server = try ScriptedServer.answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     defer { server.close() }
     let instance = ServiceRegistration(name: "restarted", host: "127.0.0.1", port: server.port)
@@ -165,9 +165,7 @@ struct PeersTests {
   @Test("a list that was held over a restart of Consul is Consul's again once it is confirmed")
   func restart() async throws {
     let consul = try await PrivateConsul.start()
-    let client = ConsulClient(
-      try ConsulConfiguration(environment: ["CONSUL_HTTP_ADDR": consul.address]),
-      http: CurlClient(group: group))
+    let client = try client(of: consul)
     let instance = ServiceRegistration(name: "kept", host: "127.0.0.1", port: 1)
     try await client.register(instance, boot: "b")
     let peers = try peers(consul)

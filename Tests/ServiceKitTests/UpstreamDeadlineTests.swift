@@ -24,6 +24,13 @@ struct UpstreamDeadlineTests {
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
   }
 
+  private func silentServer() throws -> ScriptedServer {
+    try ScriptedServer { connection in
+      _ = connection.readRequest()
+      connection.waitForClose()
+    }
+  }
+
   private func breaker(of peers: Peers) throws -> CircuitBreaker {
     try #require(peers.pipelines.first { $0.target == "slow" }?.pipeline.circuitBreaker)
   }
@@ -63,10 +70,7 @@ struct UpstreamDeadlineTests {
 
   @Test("a peer that does not answer within the short time left keeps its circuit, too")
   func silentPeer() async throws {
-    let server = try ScriptedServer { connection in
-      _ = connection.readRequest()
-      connection.waitForClose()
-    }
+    let server = try silentServer()
     defer { server.close() }
     let peers = try peers(server)
     let upstream = peers.upstream("slow")
@@ -82,10 +86,7 @@ struct UpstreamDeadlineTests {
 
   @Test("an attempt that times out by itself is no deadline's; a failure tells of its retries")
   func attemptTimeout() async throws {
-    let server = try ScriptedServer { connection in
-      _ = connection.readRequest()
-      connection.waitForClose()
-    }
+    let server = try silentServer()
     defer { server.close() }
     let peers = try peers(server)
     let upstream = peers.upstream("slow")
